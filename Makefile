@@ -1,0 +1,46 @@
+# The daily commands; `make demo` and `make test` need nothing but Python 3.11 or 3.12 and make.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo test serve bench lint format clean
+
+demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve --json" passes arguments on
+	$(BIN)/tailormail demo $(ARGS)
+
+test: $(VENV)/.installed-dev  ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+serve: $(VENV)/.installed  ## web, workers and scheduler, on your own data
+	$(BIN)/tailormail serve $(ARGS)
+
+bench: $(VENV)/.installed-dev  ## what this machine does: sending, opening
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(VENV)/.installed-dev  ## ruff and mypy on the whole tree
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy campaigns workers web tests benchmarks
+
+format: $(VENV)/.installed-dev  ## let ruff put the code in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Tailormail needs Python 3.11 or 3.12 on the PATH"; exit 1; }
+	@start=$$(date +%s); $(PYTHON) -m venv $(VENV); echo "venv made in $$(( $$(date +%s) - start )) s"
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@start=$$(date +%s); $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable . && echo "installed in $$(( $$(date +%s) - start )) s"
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@start=$$(date +%s); $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]' && echo "installed in $$(( $$(date +%s) - start )) s"
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

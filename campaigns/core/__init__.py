@@ -1,0 +1,1 @@
+"""Floor 0: settings, database, clock, errors, signed tokens, crypto, logging, embedded servers."""

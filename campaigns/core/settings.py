@@ -1,0 +1,176 @@
+"""Settings: the only file that reads the environment. It names all that is malformed at once."""
+
+from __future__ import annotations
+
+import secrets as random_secrets
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from campaigns.core.errors import NotConfigured
+from campaigns.core.once import written_once
+
+_MINIMUM_SECRET = 32
+
+
+class SmtpAddress:
+    """Where mail is handed over, read from `smtp[s]://user:pass@host:port?tls=starttls|none|auto`."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise ValueError("must look like smtp://user:pass@host:587?tls=starttls")
+        self.host = parts.hostname
+        self.port = parts.port or (465 if parts.scheme == "smtps" else 25)
+        self.username = unquote(parts.username or "")
+        self.password = unquote(parts.password or "")
+        self.tls = "implicit" if parts.scheme == "smtps" else parse_qs(parts.query).get("tls", ["auto"])[0]
+        if self.tls not in ("implicit", "starttls", "none", "auto"):
+            raise ValueError("tls must be starttls, none or auto")
+
+
+class Settings(BaseSettings):
+    """All settings; nothing set means embedded servers, captured mail and the offline writer."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TAILORMAIL_", extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(Path("tailormail-data"), description="Folder of everything that is kept on disk.")
+    database_url: str | None = Field(None, description="PostgreSQL server; unset: an embedded one.")
+    redis_url: str | None = Field(None, description="Redis server; unset: an embedded one.")
+    secret_key: str | None = Field(None, description="Secrets, comma-separated, newest first.")
+    public_url: str = Field("http://127.0.0.1:8025", description="Where recipients reach the web part.")
+    smtp_url: str | None = Field(None, description="Relay; unset: mail is captured into the data folder.")
+    dkim_key: str | None = Field(None, description="PEM text, or the path of a PEM file.")
+    dkim_selector: str | None = None
+    dkim_domain: str | None = None
+    openai_api_key: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
+    )
+    openai_base_url: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url")
+    )
+    llm_model: str = "gpt-5-mini"
+    llm_timeout: float = Field(20.0, gt=0, description="Seconds for one call of the model.")
+    weather_url: str | None = Field(None, description="Open-Meteo or compatible; unset: no weather.")
+    weather_key: str | None = None
+    geoip_path: Path | None = Field(None, description="A city database in mmdb form.")
+    apple_egress_path: Path | None = Field(None, description="Apple's egress-ip-ranges.csv.")
+    trusted_proxies: int = Field(0, ge=0, description="Load balancers in front that set X-Forwarded-For.")
+    log_level: str = "INFO"
+    log_json: bool = False
+    batch_size: int = Field(250, ge=1, le=5000, description="Sends that one task handles.")
+    lease_seconds: int = Field(120, ge=5, description="How long a worker may hold a claimed batch.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_a_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a web address such as https://mail.example.com")
+        return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url_is_readable(cls, value: str | None) -> str | None:
+        if value:
+            SmtpAddress(value)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_postgresql(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql:// (PostgreSQL is the one dialect)")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_is_redis(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _secrets_are_long(cls, value: str | None) -> str | None:
+        if value and any(len(part.strip()) < _MINIMUM_SECRET for part in value.split(",")):
+            raise ValueError(f"each secret needs at least {_MINIMUM_SECRET} characters")
+        return value
+
+    @property
+    def folder(self) -> Path:
+        """The data folder, absolute."""
+        return self.data_dir.expanduser().resolve()
+
+    @property
+    def captured_mail(self) -> Path:
+        """Where mail goes while no relay is set."""
+        return self.folder / "outbox"
+
+    @property
+    def helo_name(self) -> str:
+        """The name that this sender gives to relays (RFC 5321, 4.1.1.1)."""
+        host = urlsplit(self.public_url).hostname or "localhost"
+        return f"[{host}]" if host.replace(".", "").isdigit() else host
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether a language model writes; otherwise the offline writer does."""
+        return bool(self.openai_api_key or self.openai_base_url)
+
+    def secrets(self) -> list[str]:
+        """The secrets, newest first; on first start one is made in the data folder with mode 600."""
+        if self.secret_key:
+            return [part.strip() for part in self.secret_key.split(",")]
+        return [written_once(self.folder / "secret.key", lambda: random_secrets.token_urlsafe(48))]
+
+    def dkim_private_key(self) -> bytes | None:
+        """The DKIM key in PEM form, from the text or the file that the setting names."""
+        if not self.dkim_key:
+            return None
+        if "-----BEGIN" in self.dkim_key:
+            return self.dkim_key.replace("\\n", "\n").encode()
+        return Path(self.dkim_key).expanduser().read_bytes()
+
+
+def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """Settings from the environment and the overrides.
+
+    Raises:
+        NotConfigured: names every malformed or missing setting at once.
+    """
+    try:
+        settings = Settings(**(dict(overrides or {})))  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"  {_setting_name(str(e['loc'][0]))}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
+        raise NotConfigured("these settings must be mended:\n" + "\n".join(lines)) from None
+    problems = _problems_between(settings)
+    if problems:
+        raise NotConfigured("these settings must be mended:\n" + "\n".join(f"  {p}" for p in problems))
+    return settings
+
+
+def _problems_between(settings: Settings) -> list[str]:
+    problems = []
+    if settings.dkim_key and not (settings.dkim_selector and settings.dkim_domain):
+        problems.append(
+            "TAILORMAIL_DKIM_KEY: needs TAILORMAIL_DKIM_SELECTOR and TAILORMAIL_DKIM_DOMAIN as well"
+        )
+    if settings.dkim_key and "-----BEGIN" not in settings.dkim_key and not Path(settings.dkim_key).is_file():
+        problems.append(f"TAILORMAIL_DKIM_KEY: there is no file {settings.dkim_key}")
+    for name, path in (("GEOIP", settings.geoip_path), ("APPLE_EGRESS", settings.apple_egress_path)):
+        if path and not path.is_file():
+            problems.append(f"TAILORMAIL_{name}_PATH: there is no file {path}")
+    return problems
+
+
+def _setting_name(field: str) -> str:
+    return field.upper() if field.lower().startswith("openai") else f"TAILORMAIL_{field.upper()}"
