@@ -1,0 +1,110 @@
+"""Campaigns: their description, their status and how it may change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Integer, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from campaigns.core.errors import Refused
+from campaigns.models.base import Base, BigId, CreatedAt, Words
+
+
+class CampaignStatus(StrEnum):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    PLANNING = "planning"
+    SENDING = "sending"
+    PAUSED = "paused"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+
+
+_S = CampaignStatus
+# From each status, where it may go. A repeat of the same status is always tolerated (see `move`).
+TRANSITIONS: dict[CampaignStatus, frozenset[CampaignStatus]] = {
+    _S.DRAFT: frozenset({_S.APPROVED, _S.CANCELLED}),
+    _S.APPROVED: frozenset({_S.SCHEDULED, _S.PLANNING, _S.CANCELLED}),
+    _S.SCHEDULED: frozenset({_S.APPROVED, _S.PLANNING, _S.CANCELLED}),
+    _S.PLANNING: frozenset({_S.SENDING, _S.PAUSED, _S.CANCELLED}),
+    _S.SENDING: frozenset({_S.SENT, _S.PAUSED, _S.CANCELLED}),
+    _S.PAUSED: frozenset({_S.PLANNING, _S.SENDING, _S.CANCELLED}),
+    _S.SENT: frozenset(),
+    _S.CANCELLED: frozenset(),
+}
+
+
+class Campaign(Base):
+    """A campaign as the marketer described it; `brief`, `segment`, `slots` are validated JSON."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[BigId]
+    name: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, server_default=CampaignStatus.DRAFT.value)
+    template: Mapped[str] = mapped_column(Text)
+    picks: Mapped[int] = mapped_column(Integer)
+    sender: Mapped[str] = mapped_column(Text)
+    reply_to: Mapped[Words]
+    postal_address: Mapped[str] = mapped_column(Text)
+    brief: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    segment: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    slots: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    audience_size: Mapped[int | None] = mapped_column(Integer)
+    scheduled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[CreatedAt]
+
+    def move(self, target: CampaignStatus, at: datetime, by: str, why: str = "") -> CampaignTransition | None:
+        """Change the status by the table.
+
+        Returns the transition to record, or None when the campaign is there already.
+
+        Raises:
+            Refused: the table does not allow it.
+        """
+        if self.status == target:
+            return None
+        allowed = TRANSITIONS[CampaignStatus(self.status)]
+        if target not in allowed:
+            ways = ", ".join(sorted(allowed)) or "nowhere: it has ended"
+            raise Refused(
+                f"campaign {self.id} is {self.status} and cannot become {target}; from here it goes to {ways}"
+            )
+        record = CampaignTransition(
+            campaign_id=self.id, from_status=self.status, to_status=target.value, at=at, by=by, why=why
+        )
+        self.status = target.value
+        return record
+
+
+class CampaignTransition(Base):
+    """One change of status: when, by whom, and why."""
+
+    __tablename__ = "campaign_transitions"
+
+    id: Mapped[BigId]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    from_status: Mapped[str] = mapped_column(Text)
+    to_status: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    by: Mapped[Words]
+    why: Mapped[Words]
+
+
+class CampaignCount(Base):
+    """How many sends of a campaign stand where; kept by batch, in the transaction that moves the sends."""
+
+    __tablename__ = "campaign_counts"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    status: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger, server_default="0")

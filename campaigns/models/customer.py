@@ -1,0 +1,35 @@
+"""Customers: whom a shop may know. The address is encrypted and found by a keyed HMAC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import DateTime, Float, LargeBinary, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from campaigns.models.base import Base, BigId, CreatedAt, Tags, Words
+
+ADDRESS_CONTEXT = "customers.email"
+
+
+class Customer(Base):
+    """One person in a shop's data; `latitude`/`longitude` are a home area in degrees, one decimal."""
+
+    __tablename__ = "customers"
+
+    id: Mapped[BigId]
+    external_id: Mapped[str] = mapped_column(Text, unique=True)
+    email_cipher: Mapped[bytes | None] = mapped_column(LargeBinary)
+    email_hmac: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    first_name: Mapped[Words]
+    last_name: Mapped[Words]
+    locale: Mapped[Words]
+    timezone: Mapped[Words]
+    country: Mapped[Words]
+    city: Mapped[Words]
+    latitude: Mapped[float | None] = mapped_column(Float)
+    longitude: Mapped[float | None] = mapped_column(Float)
+    tags: Mapped[Tags]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
