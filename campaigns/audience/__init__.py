@@ -1,0 +1,1 @@
+"""Stage: who may be mailed - importing, segments, the consent ledger, suppression, privacy rights."""

@@ -1,0 +1,144 @@
+"""Reading an import file: opened, decompressed and parsed as a stream, one row in memory at a time."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from campaigns.audience.import_columns import ColumnPlan
+from campaigns.core.errors import BadInput
+
+KEPT_ERRORS = 1000
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RowError:
+    """A row that was skipped: its first line in the file (the header is line 1) and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(slots=True)
+class ErrorList:
+    """All errors counted, the first `KEPT_ERRORS` kept."""
+
+    count: int = 0
+    kept: list[RowError] = field(default_factory=list)
+
+    def add(self, line: int, reason: str) -> None:
+        """Count one more, and keep it while there is room."""
+        self.count += 1
+        if len(self.kept) < KEPT_ERRORS:
+            self.kept.append(RowError(line, reason))
+
+
+class CsvFile:
+    """An open import file: its header, then its rows."""
+
+    def __init__(self, stream: io.TextIOBase, where: str) -> None:
+        self.where = where
+        self._reader = csv.reader(stream)
+        with self._file_errors():
+            header = next(self._reader, None)
+        if not header or not any(column.strip() for column in header):
+            raise BadInput("is empty; the first line must name the columns", where)
+        self.header: Sequence[str] = [column.strip() for column in header]
+        self.rows_read = 0
+
+    def values(self, plan: ColumnPlan, errors: ErrorList) -> Iterator[list[Any]]:
+        """Yield [line, value, ...] in the order of `plan.fields` for each good row; note the bad ones.
+
+        Raises:
+            BadInput: the file itself cannot be read on: not UTF-8, damaged gzip, a quote never closed.
+        """
+        reader, width = self._reader, plan.width
+        steps = [(index, column.read) for column, index, _ in plan.cells]
+        defaults = [(index, cell) for _, index, cell in plan.cells if cell]
+        constants = [value for _, value in plan.constants]
+        line = reader.line_num + 1
+        with self._file_errors():
+            for row in reader:
+                first, line = line, reader.line_num + 1
+                if not row:
+                    continue
+                self.rows_read += 1
+                if len(row) != width:
+                    errors.add(first, _wrong_width(row, width))
+                    continue
+                for index, cell in defaults:
+                    row[index] = row[index].strip() or cell
+                try:
+                    values = [first, *[convert(row[index]) for index, convert in steps], *constants]
+                except ValueError:
+                    errors.add(first, _why_bad(row, plan))
+                    continue
+                if "\0" in "".join(row):
+                    errors.add(first, "has a NUL character, which no text may have")
+                    continue
+                yield values
+
+    @contextmanager
+    def _file_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except UnicodeDecodeError:
+            raise BadInput(
+                f"is not UTF-8 (near line {self._reader.line_num + 1}); save it as CSV in UTF-8", self.where
+            ) from None
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise BadInput(
+                "is not a whole gzip file; copy or compress it again, or name it .csv if it is plain text",
+                self.where,
+            ) from None
+        except csv.Error as error:
+            raise BadInput(
+                f"cannot be read as CSV from line {self._reader.line_num} on ({error}); "
+                "look for a quote that is never closed",
+                self.where,
+            ) from None
+
+
+@contextmanager
+def open_csv(path: Path) -> Iterator[CsvFile]:
+    """Open a CSV or CSV.gz file; a leading byte order mark is dropped.
+
+    Raises:
+        BadInput: it is not there, cannot be read, has no header, is not UTF-8 or not gzip.
+    """
+    where = path.name
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        raise BadInput(f"cannot be opened: {error.strerror or error}", str(path)) from None
+    with raw:
+        packed = raw.read(2) == _GZIP_MAGIC
+        raw.seek(0)
+        if path.suffix.lower() == ".gz" and not packed:
+            raise BadInput("is not gzip; compress it, or name it .csv if it is plain text", where)
+        binary: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+        with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
+            yield CsvFile(stream, where)
+
+
+def _wrong_width(row: Sequence[str], width: int) -> str:
+    return f"has {len(row)} fields where the header has {width}; is a comma or a quote missing?"
+
+
+def _why_bad(row: Sequence[str], plan: ColumnPlan) -> str:
+    """Name all fields that are wrong, so that a row is mended in one go."""
+    reasons = []
+    for column, index, _ in plan.cells:
+        try:
+            column.read(row[index])
+        except ValueError as error:
+            reasons.append(f"{column.name} {error}")
+    return "; ".join(reasons)

@@ -1,0 +1,139 @@
+"""A copy of everything for the person, and forgetting them for good."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select, text
+
+from campaigns.audience import consent
+from campaigns.audience.customers import find, find_by_address
+from campaigns.audience.freezing import estimate_audience, freeze_audience
+from campaigns.audience.importing import ImportResult
+from campaigns.audience.privacy import erase_customer, export_customer
+from campaigns.audience.segments import parse_segment
+from campaigns.core.crypto import KeyRing
+from campaigns.core.db import UnitOfWork
+from campaigns.core.errors import NotFound
+from campaigns.models import ConsentState, Customer, Event, OrderLine, Send, SlotServe, WrittenCopyRow
+
+NOW = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def known(
+    shop: Callable[..., ImportResult],
+    session: UnitOfWork,
+    grant: Callable[..., None],
+    campaign_id: int,
+    ids: Callable[[], dict[str, int]],
+) -> int:
+    """C1 with everything a person can have: orders, consents, a send with copy, a picture, an event."""
+    own = ids()["C1"]
+    grant("C1", "marketing", "profiling")
+    consent.record(session, own, "open_location", "granted", "v1", "web", NOW, evidence="203.0.113.7")
+    freeze_audience(session, campaign_id, parse_segment({"tag": "vip"}), NOW)
+    send = session.scalars(select(Send).where(Send.customer_id == own)).one()
+    copy = WrittenCopyRow(content_hash="h", fields={"subject": "For Ada"}, writer="offline")
+    session.add(copy)
+    session.flush()
+    send.picks, send.copy_id, send.smtp_reply = (
+        [[1, "best_seller", 0, ""]],
+        copy.id,
+        "250 ok ada@shop.example",
+    )
+    session.add(
+        SlotServe(send_id=send.id, slot=0, variant="rain", weather="rain", signal="home", served_at=NOW)
+    )
+    session.add(Event(key="k1", name="opened", send_id=send.id, at=NOW, detail={"city": "Tromsø"}))
+    session.flush()
+    return own
+
+
+def test_the_copy_holds_everything_and_is_json(session: UnitOfWork, keyring: KeyRing, known: int) -> None:
+    copy = json.loads(json.dumps(export_customer(session, keyring, "ADA@shop.example")))
+    assert (copy["profile"]["email"], copy["profile"]["first_name"]) == ("ada@shop.example", "Ada")
+    assert copy["profile"]["tags"] == ["vip"]
+    assert [(line["sku"], line["unit_price"]) for line in copy["orders"]] == [
+        ("J1", "199.00"),
+        ("H1", "29.90"),
+    ]
+    assert {entry["purpose"] for entry in copy["consents"]} == {"marketing", "profiling", "open_location"}
+    assert copy["consents"][-1]["evidence"] == "203.0.113.7"
+    [send] = copy["sends"]
+    assert (send["campaign"], send["copy"]) == ("Spring", {"subject": "For Ada"})
+    assert copy["pictures_shown"][0]["variant"] == "rain"
+    assert copy["events"][0]["detail"] == {"city": "Tromsø"}
+    assert copy["suppressed"] is False
+    with pytest.raises(NotFound):
+        export_customer(session, keyring, "stranger@shop.example")
+
+
+def test_after_an_erasure_nothing_in_the_database_names_the_person(
+    session: UnitOfWork, keyring: KeyRing, known: int
+) -> None:
+    assert erase_customer(session, keyring, "ada@shop.example", NOW) == known
+    tables = (
+        "customers", "order_lines", "sends", "events", "slot_serves", "suppressions", "consent_entries",
+        "consent_states",
+    )  # fmt: skip
+    dump = "\n".join(
+        str(row) for table in tables for row in session.execute(text(f"select t::text from {table} t"))
+    )
+    for trace in ("Ada", "ada@", "C1", "O1", "Troms", "203.0.113.7", "best_seller"):
+        assert trace not in dump, trace
+    shell = session.get_one(Customer, known)
+    assert (shell.external_id, shell.erased_at, shell.email_cipher) == (f"erased-{known}", NOW, None)
+    assert shell.latitude is None and shell.tags == []
+    assert session.scalars(select(OrderLine).where(OrderLine.customer_id == known)).all() == []
+    states = session.scalars(select(ConsentState).where(ConsentState.customer_id == known)).all()
+    assert len(states) == 4 and not any(state.granted for state in states)
+    assert [entry.wording for entry in consent.history(session, known)][:2] == ["words-v1", "words-v1"]
+    with pytest.raises(NotFound):
+        erase_customer(session, keyring, "ada@shop.example", NOW)
+
+
+def test_the_ledger_is_closed_again_after_an_erasure(
+    session: UnitOfWork, keyring: KeyRing, known: int
+) -> None:
+    erase_customer(session, keyring, "ada@shop.example", NOW)
+    with pytest.raises(Exception, match="append-only"), session.begin_nested():
+        session.execute(text("update consent_entries set wording = 'forged'"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["C1,ada@shop.example", "C1,another@shop.example", "C99,Ada@Shop.Example", "{shell},third@shop.example"],
+)
+def test_an_import_cannot_bring_an_erased_person_back(
+    shop: Callable[..., ImportResult],
+    session: UnitOfWork,
+    keyring: KeyRing,
+    known: int,
+    campaign_id: int,
+    row: str,
+) -> None:
+    erase_customer(session, keyring, "ada@shop.example", NOW)
+    row = row.format(shell=f"erased-{known}")
+    result = shop("customers", f"external_id,email\n{row}\nc1,somebody.else@shop.example\n")
+    assert (result.inserted, result.skipped) == (1, 1)
+    assert "erased" in result.errors[0].reason
+    for ref in ("ada@shop.example", "another@shop.example", "C1", f"erased-{known}"):
+        assert find(session, keyring, ref) is None
+    external = row.split(",")[0]
+    header = "customer_id,purpose,action,wording,source,at\n"
+    assert shop("consents", f"{header}{external},marketing,granted,v1,web,2026-03-31\n").skipped == 1
+    assert shop("orders", f"order_id,customer_id,sku,ordered_at\nO1,{external},J1,2026-03-01\n").skipped == 1
+
+
+def test_an_erased_customer_is_in_no_audience(
+    session: UnitOfWork, keyring: KeyRing, known: int, ids: Callable[[], dict[str, int]]
+) -> None:
+    erase_customer(session, keyring, "ada@shop.example", NOW)
+
+    audience = estimate_audience(session, parse_segment({}), NOW)
+    assert audience.planned + sum(audience.held_back.values()) == 3
+    assert find_by_address(session, keyring, "ada@shop.example") is None
