@@ -1,0 +1,101 @@
+"""Models, the catalogue and histories in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from campaigns.core.errors import Refused
+from campaigns.core.log import get_logger
+from campaigns.models import Product, RecommenderModelRow
+from campaigns.models.values import ProductFacts
+from campaigns.recommend.bulk import read_columns
+from campaigns.recommend.model import RecommenderModel
+from campaigns.recommend.scoring import History
+
+log = get_logger(__name__)
+
+# A shop that does not count its stock has plenty of everything.
+UNKNOWN_STOCK = 1_000_000
+
+_HISTORIES = """
+    select customer_id, product_id,
+           (extract(epoch from coalesce(%(now)s::timestamptz, now()) - max(ordered_at)) / 86400)::float8
+    from order_lines
+    where customer_id = any(%(ids)s::bigint[]) and quantity > 0
+      and ordered_at <= coalesce(%(now)s::timestamptz, now())
+    group by customer_id, product_id order by customer_id, product_id
+"""
+_HISTORY_COLUMNS = {"customer_id": "i8", "product_id": "i8", "days_ago": "f8"}
+
+
+def save_model(session: Session, model: RecommenderModel) -> int:
+    """Store `model`, make it the active one, and return its id; earlier ones are kept, inactive."""
+    session.execute(update(RecommenderModelRow).where(RecommenderModelRow.active).values(active=False))
+    row = RecommenderModelRow(active=True, blob=model.to_bytes(), meta=model.meta)
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def load_active(session: Session) -> RecommenderModel | None:
+    """The active model; None where there is none, or none that this version can read."""
+    blob = session.scalar(
+        select(RecommenderModelRow.blob)
+        .where(RecommenderModelRow.active)
+        .order_by(RecommenderModelRow.id.desc())
+        .limit(1)
+    )
+    if blob is None:
+        return None
+    try:
+        return RecommenderModel.from_bytes(blob)
+    except Refused as error:
+        log.warning("recommender_model_unreadable", why=error.message)
+        return None
+
+
+def load_catalogue(session: Session) -> dict[int, ProductFacts]:
+    """All products by id. One without a price counts as sold out: no mail could state its price."""
+    return {row.id: _facts(row) for row in session.scalars(select(Product).order_by(Product.id))}
+
+
+def load_histories(
+    session: Session, customer_ids: Sequence[int], personal_flags: Sequence[bool], now: datetime | None = None
+) -> list[History]:
+    """One history per customer in the given order, by one query.
+
+    The orders of customers without consent to profiling are not even read. `now` is the
+    database's clock where it is not given.
+    """
+    ids = [key for key, personal in zip(customer_ids, personal_flags, strict=True) if personal]
+    rows = read_columns(session, _HISTORIES, {"ids": ids, "now": now}, _HISTORY_COLUMNS)
+    starts = np.searchsorted(rows["customer_id"], customer_ids, side="left")
+    ends = np.searchsorted(rows["customer_id"], customer_ids, side="right")
+    return [
+        History(key, rows["product_id"][start:end].copy(), rows["days_ago"][start:end].copy(), personal)
+        for key, personal, start, end in zip(customer_ids, personal_flags, starts, ends, strict=True)
+    ]
+
+
+def _facts(row: Product) -> ProductFacts:
+    stock = UNKNOWN_STOCK if row.stock is None else row.stock
+    return ProductFacts(
+        id=row.id,
+        sku=row.sku,
+        title=row.title,
+        description=row.description,
+        category=row.category,
+        brand=row.brand,
+        price=Decimal(0) if row.price is None else row.price,
+        currency=row.currency,
+        url=row.url,
+        image_url=row.image_url,
+        stock=0 if row.price is None else stock,
+        tags=tuple(row.tags),
+    )
