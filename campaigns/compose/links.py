@@ -1,0 +1,116 @@
+"""All URLs of a mail: signed ones that grant exactly one right, and checked ones that lead to the shop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from campaigns.core.errors import BadInput
+from campaigns.core.tokens import Signer
+
+CLICK_PICK = 0
+CLICK_SLOT = 1
+CLICK_CALL_TO_ACTION = 2
+
+PIXEL_SLOT = 255
+"""The slot number that stands for the open pixel; pictures use 0 to 254."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendRef:
+    """Which send the links belong to; `tracked` says that this customer granted open_tracking."""
+
+    send_id: int
+    campaign_id: int
+    customer_id: int
+    tracked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links that every mail has, as absolute URLs."""
+
+    call_to_action: str
+    unsubscribe: str
+    preferences: str
+    view: str
+
+
+def checked_url(url: str, where: str = "url") -> str:
+    """The same URL if it is an absolute http or https one.
+
+    Raises:
+        BadInput: another scheme, no host, a user name, or characters that have no place in a URL.
+    """
+    try:
+        parts = urlsplit(url)
+        host, user = parts.hostname, parts.username
+        _ = parts.port
+    except ValueError:
+        raise BadInput(f"{url[:80]!r} is not a valid URL", where=where) from None
+    if parts.scheme not in ("http", "https") or not host or user is not None:
+        raise BadInput(f"{url[:80]!r} must be an absolute http or https URL", where=where)
+    if any(character.isspace() or not character.isprintable() or character in '<>"\\' for character in url):
+        raise BadInput(f"{url[:80]!r} has characters that have no place in a URL", where=where)
+    return url
+
+
+class LinkMaker:
+    """Makes the URLs of mails.
+
+    `public_url` is where the public pages answer, with or without a slash at its end.
+    """
+
+    def __init__(self, signer: Signer, public_url: str) -> None:
+        self._signer = signer
+        self._base = checked_url(public_url, where="public_url").rstrip("/")
+
+    def links(self, ref: SendRef, call_to_action_url: str) -> Links:
+        """The fixed links of one mail; the call to action leads to `call_to_action_url`."""
+        return Links(
+            call_to_action=self.target(ref, CLICK_CALL_TO_ACTION, 0, call_to_action_url),
+            unsubscribe=self.unsubscribe(ref),
+            preferences=self.preferences(ref),
+            view=self.view(ref),
+        )
+
+    def target(self, ref: SendRef, kind: int, number: int, url: str) -> str:
+        """The link to `url`: through the click counter if tracked, otherwise `url` itself.
+
+        `kind` is CLICK_PICK (`number`: rank), CLICK_SLOT (`number`: slot index) or CLICK_CALL_TO_ACTION.
+
+        Raises:
+            BadInput: `url` is not an http or https URL.
+        """
+        checked_url(url, where="link")
+        return self._url("c", "click", ref.send_id, kind, number) if ref.tracked else url
+
+    def slot_picture(self, ref: SendRef, slot_index: int, extension: str = "png") -> str:
+        """The picture decided at open; for untracked customers a URL that identifies nobody.
+
+        `extension` is png, jpg or gif, as the pictures are: some proxies go by it.
+        """
+        if not 0 <= slot_index < PIXEL_SLOT:
+            raise BadInput(f"must be between 0 and {PIXEL_SLOT - 1}", where="slot index")
+        if ref.tracked:
+            return self._url("o", "open", ref.send_id, slot_index) + f".{extension}"
+        return self._url("o", "open-anon", ref.campaign_id, slot_index) + f".{extension}"
+
+    def pixel(self, ref: SendRef) -> str | None:
+        """The open pixel, only for customers who granted open_tracking."""
+        return self._url("o", "open", ref.send_id, PIXEL_SLOT) + ".gif" if ref.tracked else None
+
+    def unsubscribe(self, ref: SendRef) -> str:
+        """Where one POST unsubscribes (RFC 8058); the token grants nothing else."""
+        return self._url("u", "unsubscribe", ref.customer_id, ref.send_id)
+
+    def preferences(self, ref: SendRef) -> str:
+        """The page of preferences and privacy rights."""
+        return self._url("p", "preferences", ref.customer_id, ref.send_id)
+
+    def view(self, ref: SendRef) -> str:
+        """The same mail in a browser."""
+        return self._url("v", "view", ref.send_id)
+
+    def _url(self, path: str, kind: str, *numbers: int) -> str:
+        return f"{self._base}/{path}/{self._signer.sign(kind, *numbers)}"

@@ -1,0 +1,184 @@
+"""Templates: MJML compiled once when loaded, Jinja filled per customer, in a sandbox."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import mrml
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from campaigns.compose.content import MailContent, date_text, greeting_name, language_of, one_line
+from campaigns.core.errors import BadInput, NotFound
+
+_FALLBACK = "en"
+_BLANKS = {"name", "brand", "date"}
+_STATEMENT = re.compile(r"\{%.*?%\}", re.DOTALL)
+# Follows the preheader so that inboxes do not fill up the line with the words of the greeting.
+_PREHEADER_PADDING = "\u034f\u200c\u00a0" * 50
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedMail:
+    """One mail for one customer: the HTML and the text part."""
+
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSize:
+    """Size in pixels of every picture of a slot."""
+
+    width: int
+    height: int
+
+
+class MailTemplate:
+    """A compiled template. Rendering is safe to call from several threads."""
+
+    def __init__(self, folder: str, facts: Mapping[str, Any], html: Template, text: Template) -> None:
+        self.name: str = facts["name"]
+        self.description: str = facts["description"]
+        self.slots: dict[str, SlotSize] = {
+            slot: SlotSize(size["width"], size["height"]) for slot, size in facts.get("slots", {}).items()
+        }
+        self._folder = folder
+        self._html, self._text = html, text
+        self._colours = {"colours": facts["colours"], "dark": facts["colours_dark"]}
+        english = facts["words"][_FALLBACK]
+        self._words: dict[str, dict[str, str]] = {
+            language: {**english, **words} for language, words in facts["words"].items()
+        }
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages the fixed words exist in."""
+        return tuple(self._words)
+
+    def render(self, content: MailContent) -> RenderedMail:
+        """Fill the template for one customer.
+
+        Raises:
+            BadInput: the template asks for something that the content does not have.
+        """
+        values = self._values(content)
+        try:
+            return RenderedMail(self._html.render(values), self._text.render(values).strip() + "\n")
+        except TemplateError as error:
+            raise BadInput(str(error), where=f"template {self._folder}") from error
+
+    def _values(self, content: MailContent) -> dict[str, Any]:
+        language = language_of(content.language)
+        language = language if language in self._words else _FALLBACK
+        name = greeting_name(content.first_name)
+        blanks = {
+            "name": name,
+            "brand": content.brand.name,
+            "date": date_text(content.consent_since, language) if content.consent_since else "",
+        }
+        # With an odd number the first pick leads alone, so that the rows of two have no hole.
+        odd = len(content.picks) % 2
+        rest = content.picks[odd:]
+        return {
+            **self._colours,
+            "language": language,
+            "words": {key: words.format_map(blanks) for key, words in self._words[language].items()},
+            "subject": one_line(content.copy.subject),
+            "preheader_padding": _PREHEADER_PADDING,
+            "copy": content.copy,
+            "picks": content.picks,
+            "leading": content.picks[:odd],
+            "rows": [rest[at : at + 2] for at in range(0, len(rest), 2)],
+            "personal": content.personal,
+            "slots": content.slots,
+            "links": content.links,
+            "brand": content.brand,
+            "first_name": name,
+            "consent_since": content.consent_since,
+            "open_pixel_url": content.open_pixel_url,
+        }
+
+
+def load_template(name: str, root: Path | None = None) -> MailTemplate:
+    """The template of folder `name` in `root` (by default the installed ones), compiled once.
+
+    Raises:
+        NotFound: there is no such folder, or a file of it is missing.
+        BadInput: a file of it is not valid; the message names the file.
+    """
+    return _load(name, root)
+
+
+@lru_cache(maxsize=64)
+def _load(name: str, root: Path | None) -> MailTemplate:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise NotFound(f"there is no template {name!r}")
+    folder: Traversable = (root if root is not None else resources.files("templates")).joinpath(name)
+    facts = _read_facts(folder, name)
+    html = _to_html(_read(folder, "mail.mjml.j2", name), f"{name}/mail.mjml.j2")
+    return MailTemplate(
+        name,
+        facts,
+        _compile(html, f"{name}/mail.mjml.j2", html_escaping=True),
+        _compile(_read(folder, "mail.txt.j2", name), f"{name}/mail.txt.j2", html_escaping=False),
+    )
+
+
+def _read(folder: Traversable, file: str, name: str) -> str:
+    try:
+        return folder.joinpath(file).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"there is no template {name!r} with a file {file}") from None
+
+
+def _read_facts(folder: Traversable, name: str) -> dict[str, Any]:
+    where = f"{name}/template.toml"
+    try:
+        facts = tomllib.loads(_read(folder, "template.toml", name))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(str(error), where=where) from error
+    missing = [key for key in ("name", "description", "colours", "colours_dark", "words") if key not in facts]
+    if missing or _FALLBACK not in facts["words"]:
+        raise BadInput(f"missing: {', '.join(missing) or 'words.en'}", where=where)
+    for language, words in facts["words"].items():
+        for key, phrase in words.items():
+            unknown = {blank for _, blank, _, _ in Formatter().parse(phrase) if blank is not None} - _BLANKS
+            if unknown:
+                raise BadInput(f"words.{language}.{key} has unknown blanks {sorted(unknown)}", where=where)
+    return facts
+
+
+def _to_html(source: str, where: str) -> str:
+    """MJML to HTML with its Jinja untouched; fails when MJML dropped or repeated a Jinja statement."""
+    try:
+        output = mrml.to_html(source, render_options=mrml.RenderOptions(disable_comments=True))
+    except OSError as error:
+        raise BadInput(f"not valid MJML: {error}", where=where) from error
+    if output.warnings:
+        found = ", ".join(f"{warning.kind} at {warning.start}" for warning in output.warnings)
+        raise BadInput(f"not valid MJML: {found}", where=where)
+    before, after = Counter(_STATEMENT.findall(source)), Counter(_STATEMENT.findall(output.content))
+    if before != after:
+        raise BadInput(f"MJML does not keep {sorted((before - after) + (after - before))}", where=where)
+    return output.content
+
+
+def _compile(source: str, where: str, *, html_escaping: bool) -> Template:
+    environment = ImmutableSandboxedEnvironment(
+        autoescape=html_escaping, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    try:
+        return environment.from_string(source)
+    except TemplateError as error:
+        raise BadInput(str(error), where=where) from error

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import dataclasses
+import time
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from compose_samples import HOSTILE, TRACKED, UNTRACKED, content
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campaigns.compose.content import greeting_name
+from campaigns.compose.template import SlotSize, load_template
+from campaigns.core.errors import BadInput, NotFound
+
+OUTDOOR = load_template("outdoor")
+
+
+class Tags(HTMLParser):
+    """All start tags with their attributes, and whether table tags are balanced."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.open_tables = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open_tables += tag in ("table", "tr", "td", "div")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open_tables -= tag in ("table", "tr", "td", "div")
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def images(self) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == "img"]
+
+
+def test_it_says_what_it_is_and_is_compiled_once() -> None:
+    assert OUTDOOR.slots == {"hero": SlotSize(1200, 600)}
+    assert OUTDOOR.languages == ("en", "de", "fr", "es", "no")
+    assert load_template("outdoor") is OUTDOOR
+
+
+@pytest.mark.parametrize("count", range(9))
+def test_any_number_of_picks_makes_a_whole_page(count: int) -> None:
+    mail = OUTDOOR.render(content(count))
+    page = Tags(mail.html)
+    assert page.open_tables == 0
+    assert len(page.images()) == 1 + count + 1  # hero, picks, pixel
+    assert mail.html.count("<table") == mail.html.count("</table>")  # those for Outlook in comments too
+    assert len(mail.html.encode()) < 80_000
+    for rank in range(count):
+        assert f"Line about product {rank}." in page.words and f"Line about product {rank}." in mail.text
+    assert "{{" not in mail.html and "{%" not in mail.html
+
+
+def test_both_parts_have_the_same_links_and_duties() -> None:
+    filled = content(3)
+    mail = OUTDOOR.render(filled)
+    wanted = [filled.links.unsubscribe, filled.links.preferences, filled.links.view]
+    wanted += [filled.links.call_to_action, filled.slots["hero"].link, *(pick.link for pick in filled.picks)]
+    hrefs = {attributes.get("href") for tag, attributes in Tags(mail.html).tags if tag == "a"}
+    for link in wanted:
+        assert link in hrefs and link in mail.text
+    for words in ("4 March 2025", "Storgata 12, 9008 Tromsø", "Because you bought Trail Boots", "€129.50"):
+        assert words in mail.html and words in mail.text
+
+
+def test_without_consent_nothing_identifies_the_customer_until_they_act() -> None:
+    filled = content(4, UNTRACKED)
+    mail = OUTDOOR.render(filled)
+    page = Tags(mail.html)
+    same_for_another = OUTDOOR.render(
+        content(4, dataclasses.replace(UNTRACKED, send_id=9002, customer_id=43))
+    )
+    assert [image["src"] for image in page.images()] == [
+        image["src"] for image in Tags(same_for_another.html).images()
+    ]
+    assert ".gif" not in mail.html and "/c/" not in mail.html and "/c/" not in mail.text
+    assert "We do not note whether you open" in mail.html
+    tracked = OUTDOOR.render(content(4, TRACKED)).html
+    assert ".gif" in tracked and "You may withdraw that at any time" in tracked
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_values_are_never_run(value: str) -> None:
+    mail = OUTDOOR.render(content(3, first_name=value, subject=value, title=value))
+    page = Tags(mail.html)
+    assert page.open_tables == 0
+    assert f"Hello {greeting_name(value)}".rstrip() in mail.text
+    assert f"* {value} – " in mail.text and value in page.words
+    assert "<b>" not in mail.html and "49" not in mail.text.split("http")[0]
+    assert [image["alt"] for image in page.images()[1:4]] == [value] * 3
+    assert f"<title>{escape(value)}" in mail.html.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_keeps_the_page_whole(value: str) -> None:
+    mail = OUTDOOR.render(content(2, first_name=value, subject=value, title=value))
+    tags = [tag for tag, _ in Tags(mail.html).tags]
+    assert tags == [tag for tag, _ in Tags(OUTDOOR.render(content(2)).html).tags]
+
+
+def test_a_greeting_without_a_name_and_in_other_languages() -> None:
+    assert "Hello," in OUTDOOR.render(content(first_name="  ")).text
+    german = OUTDOOR.render(content(language="de-AT", first_name="Jürgen"))
+    for words in ("Hallo Jürgen,", "4. März 2025", "Abmelden", "Weil Sie „Trail Boots“ gekauft haben"):
+        assert words in german.html and words in german.text
+    assert '<html lang="de"' in german.html
+    assert "Hello Søren," in OUTDOOR.render(content(language="zh_CN")).text
+    for language in OUTDOOR.languages:
+        OUTDOOR.render(content(language=language))
+
+
+def test_a_mail_without_slots_or_date() -> None:
+    mail = OUTDOOR.render(dataclasses.replace(content(0), slots={}, consent_since=None, open_pixel_url=None))
+    assert "<img" not in mail.html
+    assert "because you agreed to receive news" in mail.html
+
+
+def test_rendering_is_quick() -> None:
+    filled = content(4)
+    start = time.perf_counter()
+    for _ in range(50):
+        OUTDOOR.render(filled)
+    assert (time.perf_counter() - start) / 50 < 0.02
+
+
+TOML = """
+name = "T"
+description = "d"
+colours = {}
+colours_dark = {}
+[words.en]
+hello = "Hello {name}"
+"""
+
+
+def folder(tmp_path: Path, mjml: str, toml: str = TOML, text: str = "{{ words.hello }}") -> Path:
+    root = tmp_path / "t"
+    root.mkdir()
+    (root / "mail.mjml.j2").write_text(mjml)
+    (root / "mail.txt.j2").write_text(text)
+    (root / "template.toml").write_text(toml)
+    return tmp_path
+
+
+def test_a_folder_of_ones_own(tmp_path: Path) -> None:
+    root = folder(
+        tmp_path,
+        "<mjml><mj-body><mj-raw>{% if picks %}{{ words.hello }}{% endif %}</mj-raw></mj-body></mjml>",
+    )
+    mail = load_template("t", root).render(content(1, first_name="A<B"))
+    assert "Hello A&lt;B" in mail.html and mail.text == "Hello A<B\n"
+
+
+@pytest.mark.parametrize(
+    "mjml, toml, text",
+    [
+        ("<mjml><mj-body><oops></mjml>", TOML, ""),
+        ("<mjml><mj-head><mj-raw>{% if a %}</mj-raw></mj-head></mjml>", TOML, ""),
+        (
+            "<mjml><mj-head><mj-title>{% if a %}b{% endif %}</mj-title></mj-head><mj-body></mj-body></mjml>",
+            TOML,
+            "",
+        ),
+        ('<mjml nonsense="1"><mj-body></mj-body></mjml>', TOML, ""),
+        ("<mjml><mj-body></mj-body></mjml>", TOML, "{% if %}"),
+        ("<mjml><mj-body></mj-body></mjml>", TOML.replace("{name}", "{nobody}"), ""),
+        ("<mjml><mj-body></mj-body></mjml>", 'name = "x"', ""),
+        ("<mjml><mj-body></mj-body></mjml>", "= nonsense", ""),
+    ],
+)
+def test_a_broken_template_says_where(tmp_path: Path, mjml: str, toml: str, text: str) -> None:
+    with pytest.raises(BadInput, match=r"t/(mail\.|template\.toml)"):
+        load_template("t", folder(tmp_path, mjml, toml, text))
+
+
+def test_a_template_that_asks_too_much(tmp_path: Path) -> None:
+    empty = "<mjml><mj-body></mj-body></mjml>"
+    for number, text in enumerate(["{{ salary }}", "{{ ''.__class__.__mro__ }}", "{{ picks.clear() }}"]):
+        (tmp_path / str(number)).mkdir()
+        template = load_template("t", folder(tmp_path / str(number), empty, text=text))
+        with pytest.raises(BadInput, match="template t"):
+            template.render(content(1))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "../templates/outdoor", "", "/etc", "outdoor/"])
+def test_there_is_no_such_template(name: str) -> None:
+    with pytest.raises(NotFound):
+        load_template(name)
