@@ -1,0 +1,120 @@
+"""The contract of everything that hands mail over, and the values that cross it.
+
+What is promised about each mail is what makes "nobody is lost and nobody is mailed twice" possible, so
+the kinds of outcome are cut by one question only: *may this mail be sent again without a second copy?*
+
+    sent       the relay took responsibility (2xx after the final dot)        never again
+    deferred   a 4xx that concerns this mail                                  again, later
+    rejected   a 5xx, or a mail that cannot be put into SMTP at all           never as it is
+    unreached  no relay, a 421, or the connection broke before the final dot  again, at once if wanted
+    uncertain  everything was handed over and no reply came                   unknown: never silently
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+_LONGEST_REPLY = 500
+
+
+class Kind(StrEnum):
+    """How handing over one mail ended; see the table of the module."""
+
+    SENT = "sent"
+    DEFERRED = "deferred"
+    REJECTED = "rejected"
+    UNREACHED = "unreached"
+    UNCERTAIN = "uncertain"
+
+
+class Fault(StrEnum):
+    """Who has to change something before a rejected mail can pass."""
+
+    RECIPIENT = "recipient"
+    SENDER = "sender"
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMail:
+    """One mail to one recipient, ready to go.
+
+    `sender` and `recipient` are bare envelope addresses (RFC 5321 paths without angle brackets; an empty
+    sender is the null path). `message` is the whole mail with CRLF line ends, signed if it is to be signed:
+    it arrives byte for byte, except that lone CR or LF become CRLF (they would allow SMTP smuggling).
+    `message_id` is the Message-ID with its angle brackets.
+    """
+
+    send_id: int
+    sender: str
+    recipient: str
+    message: bytes
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended for one mail.
+
+    `code` is the relay's reply code and `enhanced` its RFC 3463 code ("5.1.1"), None where there was none.
+    `reply` is the relay's text, or ours, for people; it never contains the recipient's address.
+    `fault` is set for `rejected` only. `soft` marks a 5xx that describes a passing state, such as a full
+    mailbox, or that names no reason: count it, do not suppress the address for it.
+    """
+
+    send_id: int
+    kind: Kind
+    code: int | None = None
+    enhanced: str | None = None
+    reply: str = ""
+    fault: Fault | None = None
+    soft: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.reply) > _LONGEST_REPLY:
+            object.__setattr__(self, "reply", self.reply[: _LONGEST_REPLY - 1] + "…")
+
+    @property
+    def may_be_sent_again(self) -> bool:
+        """True where trying once more cannot lead to a second copy."""
+        return self.kind in (Kind.DEFERRED, Kind.UNREACHED)
+
+    @property
+    def address_is_dead(self) -> bool:
+        """True where the relay said that this address will never work: suppress it."""
+        return self.kind is Kind.REJECTED and self.fault is Fault.RECIPIENT and not self.soft
+
+
+def unreached(send_id: int, why: str, code: int | None = None, enhanced: str | None = None) -> Outcome:
+    """The outcome of a mail that was certainly not handed over."""
+    return Outcome(send_id, Kind.UNREACHED, code, enhanced, why)
+
+
+class Transport(Protocol):
+    """Hands mail over. Real ones and the fake pass tests/delivery/test_delivery_contract.py.
+
+    One transport belongs to one thread of one process: make it after forking, never share it.
+    """
+
+    def send_group(self, mails: Iterable[OutgoingMail]) -> Iterator[Outcome]:
+        """Hand over the mails one after the other; exactly one outcome for each, in their order.
+
+        - `mails` is read lazily: the next mail is asked for only after the outcome before it was yielded
+          and the caller came back. The intent of a mail must be on disk by the time the iterable gives it
+          out, so an iterable may write intents and check consent as it goes. At every moment at most one
+          mail is given out without an outcome, and only that one can be uncertain after a kill.
+        - The work is done while the result is iterated. A caller that stops iterating leaves no mail in
+          flight; mails not yet given out were not touched.
+        - Trouble with the relay is an outcome, never an exception. When the relay is out of reach, the rest
+          of the group is `unreached` without waiting for one timeout after another.
+        - An exception of the iterable, or one thrown into the thread (a signal handler, a task's time limit),
+          passes through; a mail that was given out and got no outcome is then uncertain. The transport can
+          be used again afterwards.
+        """
+        ...
+
+    def close(self) -> None:
+        """Take leave of the relay. May be called twice; a later `send_group` connects again."""
+        ...

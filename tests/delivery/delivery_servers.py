@@ -1,0 +1,259 @@
+"""Real servers for the tests of delivery: aiosmtpd in a thread, and a relay that misbehaves by script."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+from campaigns.core.settings import SmtpAddress
+from campaigns.delivery.transport import OutgoingMail
+
+
+def a_mail(number: int, recipient: str = "", body: bytes = b"Hello.\r\n", sender: str = "") -> OutgoingMail:
+    message_id = f"<s{number}@mail.fjellandfern.example>"
+    head = (
+        f"From: Fjell & Fern <hello@fjellandfern.example>\r\nTo: somebody@customers.example\r\n"
+        f"Subject: Mail {number}\r\nMessage-ID: {message_id}\r\n\r\n"
+    )
+    return OutgoingMail(
+        send_id=number,
+        sender=sender or "bounce@fjellandfern.example",
+        recipient=recipient or f"customer{number}@customers.example",
+        message=head.encode() + body,
+        message_id=message_id,
+    )
+
+
+@dataclass
+class Received:
+    sender: str
+    recipient: str
+    content: bytes
+    connection: int
+    parameters: list[str]
+
+
+class Relay:
+    """aiosmtpd; answers by hook: `refuse(phase, address) -> reply or None`, phases mail, rcpt, data."""
+
+    def __init__(
+        self,
+        refuse: Callable[[str, str], str | None] | None = None,
+        pipelining: bool = True,
+        tls_context: ssl.SSLContext | None = None,
+        implicit_tls: bool = False,
+        login: tuple[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        self.received: list[Received] = []
+        self.connections = 0
+        self.commands: list[str] = []
+        self.encrypted: list[bool] = []
+        self._refuse = refuse or (lambda phase, address: None)
+        self._pipelining = pipelining
+        self._login = login
+        self._options = options
+        if login:
+            self._options |= {"auth_required": True, "authenticator": self._authenticate}
+            self._options.setdefault("auth_require_tls", tls_context is not None and not implicit_tls)
+        if tls_context and not implicit_tls:
+            self._options["tls_context"] = tls_context
+        self._implicit = tls_context if implicit_tls else None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ready = threading.Event()
+        self.port = 0
+
+    def __enter__(self) -> Relay:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def address(self, query: str = "tls=none", user: str = "", scheme: str = "smtp") -> SmtpAddress:
+        return SmtpAddress(f"{scheme}://{user}localhost:{self.port}?{query}")
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        make = lambda: SMTP(self, loop=self._loop, hostname="relay.test", **self._options)  # noqa: E731
+        server = self._loop.run_until_complete(
+            self._loop.create_server(make, "127.0.0.1", 0, ssl=self._implicit)
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
+
+    def _authenticate(self, server: Any, session: Any, envelope: Any, _: str, data: Any) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        welcome = (data.login.decode(), data.password.decode()) == self._login
+        return AuthResult(success=welcome, handled=False)
+
+    async def handle_EHLO(
+        self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        if not hasattr(session, "number"):
+            self.connections += 1
+            session.number = self.connections
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", responses[-1]] if self._pipelining else responses
+
+    async def handle_MAIL(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if reply := self._refuse("mail", address):
+            return reply
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
+
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if reply := self._refuse("rcpt", address):
+            return reply
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        recipient = envelope.rcpt_tos[0]
+        if reply := self._refuse("data", recipient):
+            return reply
+        self.encrypted.append(session.ssl is not None)
+        content, options = envelope.original_content, envelope.mail_options
+        self.received.append(Received(envelope.mail_from, recipient, content, session.number, options))
+        return "250 2.0.0 queued"
+
+
+# What the scripted relay may do instead of answering.
+CLOSE = "<close>"
+RESET = "<reset>"
+HANG = "<hang>"
+DRIP = "<drip>"
+
+
+@dataclass
+class ScriptedRelay:
+    """A relay on a bare socket. Connection n follows `scripts[n]`, the last one stays.
+
+    A script maps a phase (banner, ehlo, rset, mail, rcpt, data, body, dot) to a reply, or to CLOSE, RESET,
+    HANG, DRIP. `body` acts in the midst of the message, after 1,000 bytes. "mail#3" is the third MAIL of the
+    connection.
+    """
+
+    scripts: Sequence[dict[str, str]]
+    pipelining: bool = True
+    accepted: list[bytes] = field(default_factory=list)
+    dots_seen: int = 0
+    lone_dots: int = 0
+    connections: int = 0
+
+    def __enter__(self) -> ScriptedRelay:
+        self._stop = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.settimeout(0.05)
+        self.address = SmtpAddress(f"smtp://127.0.0.1:{self._server.getsockname()[1]}?tls=none")
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(10)
+        self._server.close()
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            try:
+                connection, _ = self._server.accept()
+            except TimeoutError:
+                continue
+            script = self.scripts[min(self.connections, len(self.scripts) - 1)]
+            self.connections += 1
+            connection.settimeout(10)
+            try:
+                _Talk(self, connection, script, self._stop).run()
+            except OSError:
+                pass
+            finally:
+                connection.close()
+
+
+class _Ended(OSError):
+    pass
+
+
+class _Talk:
+    def __init__(
+        self, relay: ScriptedRelay, connection: socket.socket, script: dict[str, str], stop: threading.Event
+    ) -> None:
+        self.relay, self.connection, self.script, self.stop = relay, connection, script, stop
+        self.file = connection.makefile("rb")
+        self.seen: dict[str, int] = {}
+
+    def run(self) -> None:
+        self.act("banner", "220 relay.test")
+        while line := self.file.readline():
+            word = line.split()[0].lower().decode() if line.split() else "?"
+            if word in ("ehlo", "helo"):
+                offer = "250-relay.test\r\n250 PIPELINING" if self.relay.pipelining else "250 relay.test"
+                self.act("ehlo", offer)
+            elif word == "data":
+                if self.act("data", "354 go on").startswith("354"):
+                    self.take_message()
+            elif word == "quit":
+                self.say("221 bye")
+                return
+            else:
+                self.act(word, "250 2.0.0 OK")
+
+    def take_message(self) -> None:
+        content = b""
+        while (line := self.file.readline()) != b".\r\n":
+            if not line:
+                raise _Ended
+            content += line
+            if len(content) > 1000 and "body" in self.script:
+                self.act("body", "")
+        self.relay.dots_seen += 1
+        self.relay.lone_dots += not content
+        if self.act("dot", "250 2.0.0 queued").startswith("250"):
+            self.relay.accepted.append(content)
+
+    def act(self, phase: str, usual: str) -> str:
+        self.seen[phase] = self.seen.get(phase, 0) + 1
+        answer = self.script.get(f"{phase}#{self.seen[phase]}", self.script.get(phase, usual))
+        if answer == RESET:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if answer in (CLOSE, RESET):
+            self.file.close()
+            raise _Ended
+        if answer == HANG:
+            self.stop.wait(10)
+            raise _Ended
+        if answer == DRIP:
+            while not self.stop.wait(0.05):
+                self.connection.sendall(b"2")
+            raise _Ended
+        if answer:
+            self.say(answer)
+        return answer
+
+    def say(self, text: str) -> None:
+        self.connection.sendall(text.encode() + b"\r\n")
