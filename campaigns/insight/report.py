@@ -1,0 +1,130 @@
+"""A campaign's report, read from sends, events, served slots and orders."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+# Orders within this time after a mail count as "after it": an observation, not yet an effect.
+ORDER_WINDOW = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Numbers of customers unless said otherwise.
+
+    `held_back`, `failed_by_reason`, `uncertain_by_reason`: by reason. Opens and clicks count each customer
+    once; the machine ones are customers for whom *only* machines opened or clicked. `pictures`: mails by
+    slot and variant last shown; `signals`: what decided the place. `revenue_after` by currency.
+    """
+
+    audience: int
+    held_back: dict[str, int]
+    planned: int
+    sent: int
+    failed: int
+    failed_by_reason: dict[str, int]
+    uncertain: int
+    opens_human: int
+    opens_machine_only: int
+    clicks_human: int
+    clicks_machine_only: int
+    clicks_by_place: dict[str, int]
+    unsubscribes: int
+    orders_after: int
+    revenue_after: dict[str, str]
+    pictures: dict[str, dict[str, int]]
+    signals: dict[str, int]
+    copy_writers: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return asdict(self)
+
+
+def campaign_report(session: Session, campaign_id: int, slot_names: list[str], now: datetime) -> Report:
+    """The report as of now."""
+    by_status = _pairs(session, _BY_STATUS, campaign_id)
+    opens = _pairs(session, _BY_PEOPLE, campaign_id, name="opened")
+    clicks = _pairs(session, _BY_PEOPLE, campaign_id, name="clicked")
+    orders = session.execute(
+        text(_ORDERS), {"campaign_id": campaign_id, "now": now, "window": ORDER_WINDOW}
+    ).all()
+    ended = {"sent", "failed", "held_back", "uncertain"}
+    return Report(
+        audience=sum(by_status.values()),
+        held_back=_pairs(session, _REASONS, campaign_id, status="held_back"),
+        planned=sum(n for status, n in by_status.items() if status not in ended),
+        sent=by_status.get("sent", 0),
+        failed=by_status.get("failed", 0),
+        failed_by_reason=_pairs(session, _REASONS, campaign_id, status="failed"),
+        uncertain=by_status.get("uncertain", 0),
+        opens_human=opens.get("human", 0),
+        opens_machine_only=opens.get("machine", 0),
+        clicks_human=clicks.get("human", 0),
+        clicks_machine_only=clicks.get("machine", 0),
+        clicks_by_place=_pairs(session, _CLICK_PLACES, campaign_id),
+        unsubscribes=_pairs(session, _UNSUBSCRIBES, campaign_id).get("n", 0),
+        orders_after=sum(row.orders for row in orders),
+        revenue_after={row.currency or "?": str(row.revenue) for row in orders if row.revenue is not None},
+        pictures=_pictures(session, campaign_id, slot_names),
+        signals=_pairs(session, _SIGNALS, campaign_id),
+        copy_writers=_pairs(session, _WRITERS, campaign_id),
+    )
+
+
+_BY_STATUS = "select status, count(*) from sends where campaign_id = :campaign_id group by 1"
+_REASONS = (
+    "select coalesce(nullif(reason, ''), 'unknown'), count(*) from sends "
+    "where campaign_id = :campaign_id and status = :status group by 1 order by 2 desc, 1 limit 50"
+)
+_BY_PEOPLE = """
+    select case when human then 'human' else 'machine' end, count(*) from (
+        select send_id, bool_or(not machine) as human from events
+        where campaign_id = :campaign_id and name = :name group by send_id) people
+    group by 1"""
+_CLICK_PLACES = (
+    "select detail->>'place', count(distinct send_id) from events "
+    "where campaign_id = :campaign_id and name = 'clicked' and not machine group by 1 order by 2 desc"
+)
+_UNSUBSCRIBES = (
+    "select 'n', count(distinct customer_id) from events "
+    "where campaign_id = :campaign_id and name = 'unsubscribed'"
+)
+_ORDERS = """
+    select p.currency, count(distinct o.order_id) as orders, sum(o.quantity * o.unit_price) as revenue
+    from sends s
+    join order_lines o on o.customer_id = s.customer_id
+     and o.ordered_at > s.sent_at and o.ordered_at <= s.sent_at + :window and o.ordered_at <= :now
+    join products p on p.id = o.product_id
+    where s.campaign_id = :campaign_id and s.status = 'sent'
+    group by 1"""
+_SERVES = (
+    "select v.slot, v.variant, count(*) from slot_serves v join sends s on s.id = v.send_id "
+    "where s.campaign_id = :campaign_id group by 1, 2 order by 1, 3 desc"
+)
+_SIGNALS = (
+    "select v.signal, count(*) from slot_serves v join sends s on s.id = v.send_id "
+    "where s.campaign_id = :campaign_id group by 1 order by 2 desc"
+)
+_WRITERS = (
+    "select c.writer, count(*) from sends s join copies c on c.id = s.copy_id "
+    "where s.campaign_id = :campaign_id and s.status = 'sent' group by 1"
+)
+
+
+def _pairs(session: Session, sql: str, campaign_id: int, **values: object) -> dict[str, int]:
+    rows = session.execute(text(sql), {"campaign_id": campaign_id, **values})
+    return {str(key): int(n) for key, n in rows}
+
+
+def _pictures(session: Session, campaign_id: int, slot_names: list[str]) -> dict[str, dict[str, int]]:
+    shown: dict[str, dict[str, int]] = {}
+    for slot, variant, n in session.execute(text(_SERVES), {"campaign_id": campaign_id}):
+        name = slot_names[slot] if slot < len(slot_names) else f"slot {slot}"
+        shown.setdefault(name, {})[variant] = n
+    return shown
