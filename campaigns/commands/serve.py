@@ -1,0 +1,42 @@
+"""`tailormail serve`: web, workers and scheduler in one command."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import click
+
+from campaigns.commands.parts import settings_in_force
+from campaigns.runtime import Runtime
+from campaigns.supervisor import Supervisor, scheduler, web, worker
+
+
+def run_services(host: str, port: int | None, workers: int) -> None:
+    """Run until SIGTERM or Ctrl-C.
+
+    Raises:
+        NotConfigured: a service does not start, or the schema is another one.
+    """
+    settings = settings_in_force(quiet=False)
+    runtime = Runtime(settings)
+    supervisor = Supervisor(settings)
+    try:
+        runtime.start()
+        port = port or urlsplit(settings.public_url).port or 8025
+        with supervisor.stopping_on_signals():
+            supervisor.start(web(host, port), worker(settings, workers), scheduler(settings))
+            welcome(runtime)
+            supervisor.run_until_stopped()
+    finally:
+        runtime.close()
+
+
+def welcome(runtime: Runtime) -> None:
+    """Say where the console is, and on first start how to become its administrator."""
+    from web.console.users import ensure_admin
+
+    url = runtime.settings.public_url
+    click.echo(f"\nThe console is at {url}/console/   (Ctrl-C stops everything)")
+    link = ensure_admin(runtime)
+    if link:
+        click.echo(f"Open this link once to choose a name and password: {link}\n")

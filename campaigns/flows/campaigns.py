@@ -1,0 +1,233 @@
+"""The life of a campaign: created, approved, scheduled, sent, paused, resumed, cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from campaigns.audience.freezing import estimate_audience
+from campaigns.audience.segments import parse_segment
+from campaigns.compose.links import checked_url
+from campaigns.compose.template import load_template
+from campaigns.copywriting.brief import parse_brief
+from campaigns.core.clock import Clock
+from campaigns.core.db import Database, UnitOfWork
+from campaigns.core.errors import BadInput, Refused
+from campaigns.core.jobs import Jobs
+from campaigns.flows.definition import CampaignFile, check_campaign, read_campaign_file
+from campaigns.flows.hosting import keep_pictures
+from campaigns.flows.plans import get_campaign
+from campaigns.flows.send_moves import counts
+from campaigns.models import Campaign, CampaignStatus, CampaignTransition
+from campaigns.opentime.slots import parse_slots
+
+_RUNNING = (CampaignStatus.PLANNING, CampaignStatus.SENDING)
+
+
+class Campaigns:
+    """What marketers do with campaigns; every change of status is recorded with who and when."""
+
+    def __init__(self, db: Database, clock: Clock, jobs: Jobs) -> None:
+        self._db = db
+        self._clock = clock
+        self._jobs = jobs
+
+    def create_from_file(self, path: Path) -> int:
+        """Create a draft from a TOML file; pictures are read from beside it. Returns its number.
+
+        Raises:
+            BadInput: names the file and the field, nothing is created.
+        """
+        folder = path.resolve().parent
+
+        def read_picture(name: str) -> bytes:
+            file = (folder / name).resolve()
+            if not file.is_relative_to(folder):
+                raise BadInput(f"{name}: pictures must lie beside the campaign file", where=path.name)
+            try:
+                return file.read_bytes()
+            except OSError as error:
+                raise BadInput(f"{name}: {error.strerror}", where=path.name) from None
+
+        return self._create(read_campaign_file(path), read_picture)
+
+    def create(self, raw: dict[str, Any], pictures: dict[str, bytes]) -> int:
+        """The same from an already parsed description and its pictures by name."""
+
+        def read_picture(name: str) -> bytes:
+            if name not in pictures:
+                raise BadInput(f"there is no picture {name}", where="slots")
+            return pictures[name]
+
+        return self._create(check_campaign(raw, where="campaign"), read_picture)
+
+    def _create(self, description: CampaignFile, read_picture: Callable[[str], bytes]) -> int:
+        load_template(description.template)
+        parse_segment(description.segment)
+        checked_url(parse_brief(description.brief).call_to_action_url, where="brief.call_to_action_url")
+        slots, files = parse_slots(description.slots, read_picture)
+        start = description.schedule.start
+        with self._db.transaction() as session:
+            keep_pictures(session, files)
+            campaign = Campaign(
+                **description.model_dump(
+                    include={"name", "template", "picks", "sender", "reply_to", "postal_address", "segment"}
+                ),
+                brief=description.brief,
+                slots=[slot.to_json() for slot in slots],
+                status=CampaignStatus.DRAFT.value,
+                scheduled_at=None if isinstance(start, str) else start,
+            )
+            session.add(campaign)
+            session.flush()
+            return campaign.id
+
+    def approve(self, campaign_id: int, by: str) -> None:
+        """Draft -> approved, refused for an audience of nobody; a planned time schedules it at once."""
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id, lock=True)
+            audience = estimate_audience(session, parse_segment(campaign.segment), self._clock.now())
+            if campaign.status == CampaignStatus.DRAFT and not audience.planned:
+                raise Refused(
+                    f"campaign {campaign_id} would reach nobody: {audience.held_back or 'the segment is empty'}"
+                )
+            self._move(session, campaign, CampaignStatus.APPROVED, by)
+            if campaign.scheduled_at is not None:
+                self._move(session, campaign, CampaignStatus.SCHEDULED, by)
+
+    def schedule(self, campaign_id: int, at: datetime, by: str) -> None:
+        """Approved -> scheduled at a time; the scheduler starts it."""
+        if at.tzinfo is None:
+            raise BadInput("needs a time zone, such as 2026-12-01T09:00+01:00", where="at")
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id, lock=True)
+            campaign.scheduled_at = at
+            self._move(session, campaign, CampaignStatus.SCHEDULED, by)
+
+    def send(self, campaign_id: int, by: str) -> None:
+        """Approved or scheduled -> planning; workers freeze the audience and send."""
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id, lock=True)
+            if campaign.status in _RUNNING or campaign.status == CampaignStatus.SENT:
+                return
+            self._move(session, campaign, CampaignStatus.PLANNING, by)
+            campaign.started_at = self._clock.now()
+            session.after_commit(lambda: self._jobs.plan(campaign_id))
+
+    def start_due(self) -> list[int]:
+        """Start every scheduled campaign whose time has come; returns their numbers."""
+        with self._db.transaction() as session:
+            due = list(
+                session.scalars(
+                    select(Campaign.id).where(
+                        Campaign.status == CampaignStatus.SCHEDULED.value,
+                        Campaign.scheduled_at <= self._clock.now(),
+                    )
+                )
+            )
+        for campaign_id in due:
+            self.send(campaign_id, by="scheduler")
+        return due
+
+    def pause(self, campaign_id: int, by: str, why: str = "") -> None:
+        """Stop before the next group of mails; what is in flight is finished."""
+        self._change(campaign_id, CampaignStatus.PAUSED, by, why)
+
+    def resume(self, campaign_id: int, by: str) -> None:
+        """Go on exactly where it was paused."""
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id, lock=True)
+            frozen = campaign.audience_size is not None
+            if campaign.status in _RUNNING:
+                return
+            if campaign.status != CampaignStatus.PAUSED:
+                raise Refused(f"campaign {campaign_id} is {campaign.status}, not paused")
+            self._move(session, campaign, CampaignStatus.SENDING if frozen else CampaignStatus.PLANNING, by)
+            session.after_commit(
+                (lambda: self._jobs.send_batches(campaign_id, 4))
+                if frozen
+                else (lambda: self._jobs.plan(campaign_id))
+            )
+
+    def cancel(self, campaign_id: int, by: str, why: str = "") -> None:
+        """End it for good; what was not sent stays unsent."""
+        self._change(campaign_id, CampaignStatus.CANCELLED, by, why)
+
+    def _change(self, campaign_id: int, target: CampaignStatus, by: str, why: str) -> None:
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id, lock=True)
+            self._move(session, campaign, target, by, why)
+            if target is CampaignStatus.CANCELLED:
+                campaign.finished_at = self._clock.now()
+
+    def _move(
+        self, session: UnitOfWork, campaign: Campaign, target: CampaignStatus, by: str, why: str = ""
+    ) -> None:
+        record = campaign.move(target, self._clock.now(), by, why)
+        if record is not None:
+            session.add(record)
+
+    def status(self, campaign_id: int) -> str:
+        """The campaign's status."""
+        with self._db.transaction() as session:
+            return get_campaign(session, campaign_id).status
+
+    def show(self, campaign_id: int) -> dict[str, Any]:
+        """Everything about a campaign as JSON-ready values."""
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id)
+            audience = estimate_audience(session, parse_segment(campaign.segment), self._clock.now())
+            history = session.scalars(
+                select(CampaignTransition)
+                .where(CampaignTransition.campaign_id == campaign_id)
+                .order_by(CampaignTransition.id)
+            ).all()
+            return {
+                **_summary(campaign, counts(session, campaign_id)),
+                "sender": campaign.sender,
+                "reply_to": campaign.reply_to,
+                "postal_address": campaign.postal_address,
+                "template": campaign.template,
+                "picks": campaign.picks,
+                "segment": campaign.segment,
+                "brief": campaign.brief,
+                "slots": campaign.slots,
+                "audience_now": {"planned": audience.planned, "held_back": audience.held_back},
+                "history": [
+                    {
+                        "from": t.from_status,
+                        "to": t.to_status,
+                        "at": t.at.isoformat(),
+                        "by": t.by,
+                        "why": t.why,
+                    }
+                    for t in history
+                ],
+            }
+
+    def list(self) -> list[dict[str, Any]]:
+        """All campaigns, newest first: number, name, status, counts, times."""
+        with self._db.transaction() as session:
+            rows = session.scalars(select(Campaign).order_by(Campaign.id.desc())).all()
+            return [_summary(campaign, counts(session, campaign.id)) for campaign in rows]
+
+
+def _summary(campaign: Campaign, by_status: dict[str, int]) -> dict[str, Any]:
+    def moment(value: datetime | None) -> str | None:
+        return value.isoformat() if value else None
+
+    return {
+        "id": campaign.id,
+        "name": campaign.name,
+        "status": campaign.status,
+        "audience": campaign.audience_size,
+        "counts": by_status,
+        "created_at": moment(campaign.created_at),
+        "scheduled_at": moment(campaign.scheduled_at),
+        "started_at": moment(campaign.started_at),
+        "finished_at": moment(campaign.finished_at),
+    }

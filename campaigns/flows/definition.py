@@ -1,0 +1,84 @@
+"""A campaign file (TOML): the frame, validated; each stage validates its own section."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import datetime
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from campaigns.core.errors import BadInput
+
+
+class Schedule(BaseModel):
+    """When the campaign starts once it is approved: "now" means when somebody sends it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: Literal["now"] | datetime = "now"
+
+
+class CampaignFile(BaseModel):
+    """The frame of a campaign file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    template: str = Field(min_length=1)
+    picks: int = Field(4, ge=0, le=12)
+    sender: str
+    reply_to: str = ""
+    postal_address: str = Field(min_length=1)
+    segment: dict[str, Any] = Field(default_factory=dict)
+    brief: dict[str, Any]
+    slots: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
+    schedule: Schedule = Field(default_factory=Schedule)
+
+    @field_validator("sender")
+    @classmethod
+    def _sender_has_name_and_address(cls, value: str) -> str:
+        name, address = parseaddr(value)
+        if not name or "@" not in address:
+            raise ValueError('must have a name and an address, such as "Fjell & Fern <hello@shop.example>"')
+        return value
+
+    @field_validator("reply_to")
+    @classmethod
+    def _reply_to_is_an_address(cls, value: str) -> str:
+        if value and "@" not in parseaddr(value)[1]:
+            raise ValueError("must be an address such as care@shop.example")
+        return value
+
+
+def read_campaign_file(path: Path) -> CampaignFile:
+    """The campaign that a TOML file describes.
+
+    Raises:
+        BadInput: the file cannot be read; names the file and every wrong field.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput("there is no such file", where=str(path)) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"cannot be read: {error}", where=str(path)) from None
+    return check_campaign(raw, where=path.name)
+
+
+def check_campaign(raw: dict[str, Any], where: str) -> CampaignFile:
+    """The frame of an already parsed campaign.
+
+    Raises:
+        BadInput: names every wrong field at once.
+    """
+    try:
+        return CampaignFile.model_validate(raw)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
+        raise BadInput("; ".join(faults), where=where) from None

@@ -1,0 +1,194 @@
+"""What recipients do: click, unsubscribe, change their preferences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.audience.consent import record, states
+from campaigns.compose.content import language_of
+from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT, checked_url
+from campaigns.core.clock import Clock
+from campaigns.core.db import Database
+from campaigns.core.errors import BadInput, BadToken, NotFound
+from campaigns.core.log import get_logger
+from campaigns.core.tokens import Signer
+from campaigns.flows.happenings import Happening, record_event
+from campaigns.flows.opening import Asker
+from campaigns.models import PURPOSES, Campaign, Customer, Product, Send, SlotServe
+from campaigns.opentime.address import client_address
+from campaigns.opentime.requester import classify
+from campaigns.opentime.slots import SlotDefinition
+
+log = get_logger(__name__)
+
+ONE_CLICK = "one-click unsubscribe"
+PREFERENCE_PAGE = "preference page"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What the preference page shows: no name and no address, since a mail may have been forwarded."""
+
+    customer_id: int
+    send_id: int
+    language: str
+    granted: frozenset[str]
+
+
+class Feedback:
+    """Clicks, unsubscribes and preferences; tokens are checked here."""
+
+    def __init__(self, db: Database, clock: Clock, signer: Signer, trusted_hops: int) -> None:
+        self._db = db
+        self._clock = clock
+        self._signer = signer
+        self._hops = trusted_hops
+
+    def click(self, token: str, asker: Asker) -> str:
+        """Where the click leads; recorded while open_tracking is granted, labelled if a machine clicked.
+
+        Raises:
+            BadToken: forged or damaged.
+            NotFound: the mail or what it pointed to is gone.
+        """
+        numbers = self._signer.verify("click", token)
+        if len(numbers) != 3:
+            raise BadToken("this link is damaged")
+        send_id, kind, number = numbers
+        with self._db.transaction() as session:
+            send = session.get(Send, send_id)
+            if send is None:
+                raise NotFound("this mail is no longer known")
+            url = checked_url(_target(session, send, kind, number))
+            if "open_tracking" in states(session, [send.customer_id]).get(send.customer_id, frozenset()):
+                self._record_click(session, send, kind, number, asker)
+        return url
+
+    def _record_click(self, session: Session, send: Send, kind: int, number: int, asker: Asker) -> None:
+        now = self._clock.now()
+        address = client_address(asker.forwarded_for, asker.remote or "", self._hops)
+        since = (now - send.sent_at).total_seconds() if send.sent_at else None
+        requester = classify(asker.user_agent, address, seconds_since_delivery=since)
+        place = {CLICK_PICK: "pick", CLICK_SLOT: "slot", CLICK_CALL_TO_ACTION: "call_to_action"}[kind]
+        record_event(
+            session,
+            Happening(
+                name="clicked",
+                key=f"clicked:{send.id}:{kind}:{number}:{requester.value}",
+                at=now,
+                campaign_id=send.campaign_id,
+                send_id=send.id,
+                customer_id=send.customer_id,
+                machine=requester.machine,
+                detail={"place": place, "number": number, "requester": requester.value},
+            ),
+        )
+
+    def unsubscribe(self, token: str, source: str = ONE_CLICK) -> None:
+        """Withdraw consent to marketing; the same again changes nothing.
+
+        Raises:
+            BadToken: forged or damaged.
+        """
+        customer_id, send_id = self._person(self._signer.verify("unsubscribe", token))
+        with self._db.transaction() as session:
+            self._withdraw(session, customer_id, send_id, "marketing", source)
+
+    def check_unsubscribe(self, token: str) -> str:
+        """The language to ask in; changes nothing.
+
+        Raises:
+            BadToken: forged or damaged.
+        """
+        customer_id, _ = self._person(self._signer.verify("unsubscribe", token))
+        with self._db.transaction() as session:
+            return _language(session, customer_id)
+
+    def preferences(self, token: str) -> Preferences:
+        """What this customer agreed to.
+
+        Raises:
+            BadToken: forged or damaged.
+        """
+        customer_id, send_id = self._person(self._signer.verify("preferences", token))
+        with self._db.transaction() as session:
+            granted = states(session, [customer_id]).get(customer_id, frozenset())
+            return Preferences(customer_id, send_id, _language(session, customer_id), granted)
+
+    def set_preferences(self, token: str, wanted: frozenset[str], wording: str) -> Preferences:
+        """Grant and withdraw so that exactly `wanted` holds; `wording` is what the page said.
+
+        Raises:
+            BadInput: an unknown purpose.
+            BadToken: forged or damaged.
+        """
+        unknown = wanted - frozenset(PURPOSES)
+        if unknown:
+            raise BadInput(f"unknown purpose {', '.join(sorted(unknown))}", where="purpose")
+        before = self.preferences(token)
+        with self._db.transaction() as session:
+            customer = session.get(Customer, before.customer_id)
+            if customer is None or customer.erased_at is not None:
+                raise NotFound("this customer is no longer known")
+            for purpose in sorted(wanted - before.granted):
+                record(
+                    session,
+                    before.customer_id,
+                    purpose,
+                    "granted",
+                    wording,
+                    PREFERENCE_PAGE,
+                    self._clock.now(),
+                )
+            for purpose in sorted(before.granted - wanted):
+                self._withdraw(session, before.customer_id, before.send_id, purpose, PREFERENCE_PAGE)
+        return self.preferences(token)
+
+    def _withdraw(self, session: Session, customer_id: int, send_id: int, purpose: str, source: str) -> None:
+        customer = session.get(Customer, customer_id, with_for_update=True)
+        if customer is None or customer.erased_at is not None:
+            return
+        if purpose in states(session, [customer_id]).get(customer_id, frozenset()):
+            record(session, customer_id, purpose, "withdrawn", "", source, self._clock.now())
+        if purpose == "marketing":
+            send = session.get(Send, send_id)
+            record_event(
+                session,
+                Happening(
+                    name="unsubscribed",
+                    key=f"unsubscribed:{customer_id}:{send_id}",
+                    at=self._clock.now(),
+                    campaign_id=send.campaign_id if send else None,
+                    send_id=send_id,
+                    customer_id=customer_id,
+                    detail={"source": source},
+                ),
+            )
+
+    @staticmethod
+    def _person(numbers: tuple[int, ...]) -> tuple[int, int]:
+        if len(numbers) != 2:
+            raise BadToken("this link is damaged")
+        return numbers[0], numbers[1]
+
+
+def _target(session: Session, send: Send, kind: int, number: int) -> str:
+    campaign = session.get_one(Campaign, send.campaign_id)
+    if kind == CLICK_CALL_TO_ACTION:
+        return str(campaign.brief["call_to_action_url"])
+    if kind == CLICK_SLOT and number < len(campaign.slots):
+        # The click goes where the picture pointed that was really shown.
+        shown = session.get(SlotServe, (send.id, number))
+        return shown.link if shown else SlotDefinition.from_json(campaign.slots[number]).default.link
+    if kind == CLICK_PICK and number < len(send.picks or []):
+        product_id = (send.picks or [])[number][0]
+        return session.scalars(select(Product.url).where(Product.id == product_id)).one()
+    raise NotFound("this link leads nowhere any more")
+
+
+def _language(session: Session, customer_id: int) -> str:
+    locale = session.scalar(select(Customer.locale).where(Customer.id == customer_id))
+    return language_of(locale or "en")

@@ -1,0 +1,139 @@
+"""One mail for one customer from everything the stages prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from campaigns.compose.content import MailContent, SlotView, pick_view
+from campaigns.compose.dkim import DkimSigner
+from campaigns.compose.links import CLICK_PICK, CLICK_SLOT, LinkMaker, SendRef
+from campaigns.compose.mime import Envelope, build_message, feedback_id, message_id
+from campaigns.compose.template import RenderedMail
+from campaigns.copywriting.placeholders import PlaceholderValues, fill
+from campaigns.core.clock import Clock
+from campaigns.core.tokens import Signer
+from campaigns.flows.addressees import Addressee
+from campaigns.flows.plans import CampaignPlan
+from campaigns.models.values import Copy, Pick
+from campaigns.opentime.slots import SlotDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A finished mail: the message in bytes and the parts it was made of."""
+
+    message_id: str
+    subject: str
+    rendered: RenderedMail
+    message: bytes
+    content: MailContent
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFacts:
+    """What is known about one mail before it is written out; `copy` still has its blanks."""
+
+    ref: SendRef
+    addressee: Addressee
+    picks: tuple[Pick, ...]
+    copy: Copy
+    language: str
+    consent_since: date | None
+
+
+class Letters:
+    """Writes letters; safe to use from several threads."""
+
+    def __init__(self, links: LinkMaker, signer: Signer, clock: Clock, dkim: DkimSigner | None) -> None:
+        self._links = links
+        self._signer = signer
+        self._clock = clock
+        self._dkim = dkim
+
+    def write(
+        self,
+        plan: CampaignPlan,
+        facts: LetterFacts,
+        slot_pictures: Mapping[str, str] | None = None,
+        pixel: bool = True,
+    ) -> Letter:
+        """The finished mail.
+
+        Args:
+            slot_pictures: by slot name, URLs to show instead of the ones decided at open (for previews).
+            pixel: whether the mail carries its open pixel; a preview must not count as an open.
+        """
+        copy = fill(facts.copy, _blanks(plan, facts))
+        content = self._content(plan, facts, copy, slot_pictures or {})
+        if not pixel:
+            content = replace(content, open_pixel_url=None)
+        rendered = plan.template.render(content)
+        identity = message_id(self._signer, facts.ref.send_id, plan.domain)
+        message = build_message(rendered, self._envelope(plan, facts, copy, identity), self._clock)
+        if self._dkim is not None:
+            message = self._dkim.sign(message)
+        return Letter(identity, copy.subject, rendered, message, content)
+
+    def _content(
+        self, plan: CampaignPlan, facts: LetterFacts, copy: Copy, slot_pictures: Mapping[str, str]
+    ) -> MailContent:
+        picks = tuple(
+            pick_view(
+                pick,
+                line=line,
+                link=self._links.target(facts.ref, CLICK_PICK, pick.rank, pick.product.url),
+                locale=facts.addressee.locale or facts.language,
+                language=facts.language,
+            )
+            for pick, line in zip(facts.picks, copy.product_lines, strict=True)
+        )
+        slots = {
+            slot.name: self._slot(slot, number, facts.ref, slot_pictures)
+            for number, slot in enumerate(plan.slots)
+        }
+        return MailContent(
+            copy=copy,
+            picks=picks,
+            links=self._links.links(facts.ref, plan.brief.call_to_action_url),
+            brand=plan.brand,
+            slots=slots,
+            first_name=facts.addressee.first_name,
+            language=facts.language,
+            consent_since=facts.consent_since,
+            open_pixel_url=self._links.pixel(facts.ref),
+        )
+
+    def _slot(
+        self, slot: SlotDefinition, number: int, ref: SendRef, slot_pictures: Mapping[str, str]
+    ) -> SlotView:
+        picture = slot_pictures.get(slot.name) or self._links.slot_picture(ref, number, slot.extension)
+        return SlotView(picture, self._links.target(ref, CLICK_SLOT, number, slot.default.link), slot.alt)
+
+    def _envelope(self, plan: CampaignPlan, facts: LetterFacts, copy: Copy, identity: str) -> Envelope:
+        unsubscribe_url = self._links.unsubscribe(facts.ref)
+        return Envelope(
+            from_name=plan.sender_name,
+            from_address=plan.sender_address,
+            to_name=facts.addressee.full_name,
+            to_address=facts.addressee.email,
+            reply_to=plan.reply_to,
+            subject=copy.subject,
+            message_id=identity,
+            list_id=f"campaigns.{plan.domain}",
+            unsubscribe_url=unsubscribe_url,
+            # The token in the local part is the one of the link, so a mail unsubscribes without a log-in too.
+            unsubscribe_mailto=f"unsubscribe+{unsubscribe_url.rpartition('/')[2]}@{plan.domain}",
+            feedback_id=feedback_id(plan.id, plan.domain),
+        )
+
+
+def _blanks(plan: CampaignPlan, facts: LetterFacts) -> PlaceholderValues:
+    return PlaceholderValues(
+        language=facts.language,
+        locale=facts.addressee.locale or facts.language,
+        first_name=facts.addressee.first_name,
+        prices=tuple((pick.product.price, pick.product.currency) for pick in facts.picks),
+        offer=plan.brief.offer,
+    )

@@ -1,0 +1,79 @@
+"""Picks for a batch of customers, with the model and the catalogue kept in the process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import func, select
+
+from campaigns.core.db import Database
+from campaigns.models import RecommenderModelRow
+from campaigns.models.values import Pick, ProductFacts, Reason
+from campaigns.recommend.recommender import History, Recommender
+from campaigns.recommend.storage import load_active, load_catalogue, load_histories
+
+# Stock and prices may be this old in a mail; the open-time pictures read them anew.
+CATALOGUE_SECONDS = 20.0
+
+
+class Picker:
+    """Loads the active model once per process and version, and picks for whole batches."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._lock = threading.Lock()
+        self._recommender: Recommender | None = None
+        self._catalogue: dict[int, ProductFacts] = {}
+        self._loaded: tuple[int | None, float] | None = None
+
+    def pick(self, personal: Mapping[int, bool], n: int) -> tuple[dict[int, History], dict[int, list[Pick]]]:
+        """Histories and picks by customer id; `personal` says who granted profiling."""
+        recommender = self._current()
+        ids = sorted(personal)
+        with self._db.transaction() as session:
+            histories = load_histories(session, ids, [personal[customer_id] for customer_id in ids])
+        if n == 0 or recommender is None:
+            return {h.customer_id: h for h in histories}, {customer_id: [] for customer_id in ids}
+        picked = recommender.pick_batch(histories, n)
+        return (
+            {h.customer_id: h for h in histories},
+            {h.customer_id: picks for h, picks in zip(histories, picked, strict=True)},
+        )
+
+    @property
+    def catalogue(self) -> dict[int, ProductFacts]:
+        """Products by id, as of the last pick."""
+        self._current()
+        return self._catalogue
+
+    def _current(self) -> Recommender | None:
+        with self._lock:
+            if self._loaded and time.monotonic() - self._loaded[1] < CATALOGUE_SECONDS:
+                return self._recommender
+            with self._db.transaction() as session:
+                version = session.scalar(
+                    select(func.max(RecommenderModelRow.id)).where(RecommenderModelRow.active)
+                )
+                model = load_active(session)
+                self._catalogue = load_catalogue(session)
+            self._recommender = Recommender(model, self._catalogue) if model else None
+            self._loaded = (version, time.monotonic())
+            return self._recommender
+
+
+def picks_to_json(picks: Sequence[Pick]) -> list[list[object]]:
+    """The stored form: [product id, reason kind, because product id, because title] each."""
+    return [[p.product.id, p.reason.kind, p.reason.because_id, p.reason.because] for p in picks]
+
+
+def picks_from_json(rows: Sequence[Sequence[object]], catalogue: Mapping[int, ProductFacts]) -> list[Pick]:
+    """Picks again; a product that has been removed since is left out."""
+    picks = []
+    for rank, (product_id, kind, because_id, because) in enumerate(rows):
+        product = catalogue.get(int(product_id))  # type: ignore[call-overload]
+        if product is not None:
+            reason = Reason(str(kind), str(because), int(because_id))  # type: ignore[call-overload]
+            picks.append(Pick(product, rank, 0.0, reason))
+    return picks

@@ -1,0 +1,83 @@
+"""A campaign as workers use it: parsed once per process and campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parseaddr
+
+from sqlalchemy.orm import Session
+
+from campaigns.compose.content import Brand
+from campaigns.compose.template import MailTemplate, load_template
+from campaigns.copywriting.brief import Brief, parse_brief
+from campaigns.core.errors import NotFound
+from campaigns.models import Campaign
+from campaigns.opentime.slots import SlotDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """Everything about a campaign that its mails share."""
+
+    id: int
+    name: str
+    picks: int
+    sender_name: str
+    sender_address: str
+    reply_to: str
+    brand: Brand
+    brief: Brief
+    slots: tuple[SlotDefinition, ...]
+    template: MailTemplate
+
+    @property
+    def domain(self) -> str:
+        """The domain that sends."""
+        return self.sender_address.rpartition("@")[2]
+
+
+def get_campaign(session: Session, campaign_id: int, lock: bool = False) -> Campaign:
+    """The campaign's row.
+
+    Raises:
+        NotFound: there is none with this number.
+    """
+    campaign = session.get(Campaign, campaign_id, with_for_update=lock)
+    if campaign is None:
+        raise NotFound(
+            f"there is no campaign {campaign_id}; `tailormail campaign list` shows which there are"
+        )
+    return campaign
+
+
+def load_plan(session: Session, campaign_id: int) -> CampaignPlan:
+    """The campaign, ready for composing.
+
+    Raises:
+        NotFound: there is none with this number.
+        BadInput: its template or brief no longer fits.
+    """
+    return plan_of(get_campaign(session, campaign_id))
+
+
+def plan_of(campaign: Campaign) -> CampaignPlan:
+    """The same from a row."""
+    sender_name, sender_address = parseaddr(campaign.sender)
+    brief = parse_brief(campaign.brief)
+    return CampaignPlan(
+        id=campaign.id,
+        name=campaign.name,
+        picks=campaign.picks,
+        sender_name=sender_name,
+        sender_address=sender_address,
+        reply_to=campaign.reply_to,
+        brand=Brand(sender_name, _site(brief.call_to_action_url), campaign.postal_address),
+        brief=brief,
+        slots=tuple(SlotDefinition.from_json(slot) for slot in campaign.slots),
+        template=load_template(campaign.template),
+    )
+
+
+def _site(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.split('/')[0]}"

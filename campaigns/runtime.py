@@ -1,0 +1,294 @@
+"""The one place where parts are put together: everything is built from Settings, when first asked for."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from campaigns.compose.dkim import DkimSigner
+from campaigns.compose.links import LinkMaker
+from campaigns.copywriting.desk import CopyDesk
+from campaigns.copywriting.model_writer import ModelWriter
+from campaigns.copywriting.offline_writer import OfflineWriter
+from campaigns.core.clock import Clock, SystemClock
+from campaigns.core.crypto import KeyRing
+from campaigns.core.db import Database
+from campaigns.core.embedded import Embedded, make_private
+from campaigns.core.jobs import Jobs, NoJobs
+from campaigns.core.once import written_once
+from campaigns.core.settings import Settings, SmtpAddress
+from campaigns.core.tokens import Signer
+from campaigns.delivery.capture import CaptureTransport
+from campaigns.delivery.journal import Journal
+from campaigns.delivery.journaled import JournaledTransport
+from campaigns.delivery.smtp import SmtpTransport
+from campaigns.delivery.transport import Transport
+from campaigns.flows.batches import BatchLine
+from campaigns.flows.campaigns import Campaigns
+from campaigns.flows.feedback import Feedback
+from campaigns.flows.hosting import Hosting
+from campaigns.flows.importing import Importing
+from campaigns.flows.letters import Letters
+from campaigns.flows.looking import Looking
+from campaigns.flows.opening import Opening
+from campaigns.flows.picking import Picker
+from campaigns.flows.recovery import Recovery
+from campaigns.flows.reporting import Reporting
+from campaigns.flows.rights import Rights
+from campaigns.flows.sending import Sending
+from campaigns.flows.training import Training
+from campaigns.flows.viewing import Viewing
+from campaigns.flows.wording import CopyShelf
+from campaigns.models import schema
+from campaigns.opentime.apple_egress import AppleEgress
+from campaigns.opentime.forecast_cache import WeatherCache
+from campaigns.opentime.geo import GeoLookup, MaxMindLookup
+from campaigns.opentime.open_meteo import OpenMeteo
+from campaigns.opentime.weather import Condition, FixedWeather, Weather, WeatherSource
+
+SAMPLE_WEATHER = "sample-weather.json"
+
+
+class Runtime:
+    """All parts of one process, made on first use and shared afterwards.
+
+    A process that forks must make its own Runtime in each child: connections do not survive a fork.
+
+    Args:
+        settings: what is in force.
+        jobs: how to hint at workers; without it the scheduler finds the work.
+    """
+
+    def __init__(self, settings: Settings, jobs: Jobs | None = None, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.jobs: Jobs = jobs or NoJobs()
+        self._embedded: Embedded | None = None
+
+    def start(self, migrate: bool = False) -> Runtime:
+        """Start embedded servers where no URL is set, and check the schema.
+
+        An empty embedded database is migrated by itself: nobody else can have made it.
+
+        Raises:
+            NotConfigured: the schema is another one, or a server cannot be started.
+        """
+        make_private(self.settings.folder)
+        fresh = schema.current(self.db) is None and not self.settings.database_url
+        if migrate or fresh:
+            schema.upgrade(self.db)
+        schema.require_current(self.db)
+        return self
+
+    def close(self) -> None:
+        """Let go of everything; embedded servers end with their last user."""
+        if "db" in self.__dict__:
+            self.db.close()
+        if "transport" in self.__dict__:
+            self.transport.close()
+            self.transport.journal.close()
+        if self._embedded is not None:
+            self._embedded.release()
+
+    @cached_property
+    def urls(self) -> tuple[str, str]:
+        """The URLs of PostgreSQL and Redis, started if they are ours to start."""
+        settings = self.settings
+        if settings.database_url and settings.redis_url:
+            return settings.database_url, settings.redis_url
+        self._embedded = Embedded(
+            settings.folder, postgres=not settings.database_url, redis=not settings.redis_url
+        )
+        started = self._embedded.acquire()
+        return (
+            settings.database_url or started.database_url or "",
+            settings.redis_url or started.redis_url or "",
+        )
+
+    @cached_property
+    def db(self) -> Database:
+        return Database(self.urls[0])
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        # No retries: everything that asks Redis has something to do without it, and somebody is waiting.
+        return redis.Redis.from_url(
+            self.urls[1], socket_timeout=0.2, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0)
+        )
+
+    @cached_property
+    def keyring(self) -> KeyRing:
+        return KeyRing(self.settings.secrets())
+
+    @cached_property
+    def signer(self) -> Signer:
+        return Signer(self.keyring.derived("tokens"))
+
+    @cached_property
+    def host(self) -> str:
+        """The name of this data folder among all that share a database."""
+        return written_once(self.settings.folder / "host-id", lambda: secrets.token_hex(6))
+
+    @property
+    def journals(self) -> Path:
+        return self.settings.folder / "journal"
+
+    @cached_property
+    def desk(self) -> CopyDesk:
+        settings = self.settings
+        writer = None
+        if settings.uses_model:
+            writer = ModelWriter(
+                base_url=settings.openai_base_url,
+                api_key=settings.openai_api_key,
+                model=settings.llm_model,
+                timeout=settings.llm_timeout,
+            )
+        return CopyDesk(writer, OfflineWriter())
+
+    @cached_property
+    def transport(self) -> JournaledTransport:
+        """The relay, or the capturing folder; one per process, made after forking."""
+        inner: Transport
+        if self.settings.smtp_url:
+            inner = SmtpTransport(SmtpAddress(self.settings.smtp_url), self.settings.helo_name)
+        else:
+            inner = CaptureTransport(self.settings.captured_mail)
+        return JournaledTransport(inner, Journal(self.journals))
+
+    @cached_property
+    def dkim(self) -> DkimSigner | None:
+        settings = self.settings
+        key = settings.dkim_private_key()
+        if key is None or not settings.dkim_selector or not settings.dkim_domain:
+            return None
+        return DkimSigner(key, settings.dkim_selector, settings.dkim_domain)
+
+    @cached_property
+    def letters(self) -> Letters:
+        links = LinkMaker(self.signer, self.settings.public_url)
+        return Letters(links, self.signer, self.clock, self.dkim)
+
+    @cached_property
+    def weather_source(self) -> WeatherSource:
+        """Open-Meteo by URL; else what the sample shop supplies; else nothing is known."""
+        if self.settings.weather_url:
+            return OpenMeteo(self.settings.weather_url, self.settings.weather_key)
+        sample = self.settings.folder / SAMPLE_WEATHER
+        rows = json.loads(sample.read_text()) if sample.is_file() else []
+        return FixedWeather({(lat, lon): Weather(Condition(name)) for lat, lon, name in rows})
+
+    @cached_property
+    def weather(self) -> WeatherCache:
+        return WeatherCache(self.redis, self.weather_source, self.clock)
+
+    @cached_property
+    def geo(self) -> GeoLookup | None:
+        return MaxMindLookup(self.settings.geoip_path) if self.settings.geoip_path else None
+
+    @cached_property
+    def apple(self) -> AppleEgress | None:
+        path = self.settings.apple_egress_path
+        return AppleEgress.load(path) if path else None
+
+    @cached_property
+    def picker(self) -> Picker:
+        return Picker(self.db)
+
+    @cached_property
+    def shelf(self) -> CopyShelf:
+        return CopyShelf(self.db, self.desk)
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        return Campaigns(self.db, self.clock, self.jobs)
+
+    @cached_property
+    def importing(self) -> Importing:
+        return Importing(self.db, self.clock, self.keyring, self.jobs)
+
+    @cached_property
+    def hosting(self) -> Hosting:
+        return Hosting(self.db, self.settings.public_url)
+
+    @cached_property
+    def training(self) -> Training:
+        return Training(self.db, self.clock)
+
+    @cached_property
+    def sending(self) -> Sending:
+        lease = timedelta(seconds=self.settings.lease_seconds)
+        line = BatchLine(
+            db=self.db,
+            clock=self.clock,
+            keyring=self.keyring,
+            picker=self.picker,
+            shelf=self.shelf,
+            letters=self.letters,
+            transport=self.transport,
+            lease=lease,
+        )
+        worker = f"{self.host}:{self.transport.journal.writer}"
+        return Sending(self.db, self.clock, self.jobs, line, worker, self.settings.batch_size, lease)
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        return Recovery(
+            self.db,
+            self.clock,
+            self.jobs,
+            self.campaigns,
+            self.sending,
+            self.journals,
+            self.host,
+            self.settings.batch_size,
+        )
+
+    @cached_property
+    def reporting(self) -> Reporting:
+        return Reporting(self.db, self.clock, self.keyring, self.signer)
+
+    @cached_property
+    def rights(self) -> Rights:
+        return Rights(self.db, self.clock, self.keyring)
+
+    @cached_property
+    def looking(self) -> Looking:
+        return Looking(self.db, self.keyring, self.picker)
+
+    @cached_property
+    def opening(self) -> Opening:
+        return Opening(
+            self.db,
+            self.clock,
+            self.signer,
+            self.weather,
+            self.geo,
+            self.apple,
+            self.settings.trusted_proxies,
+        )
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        return Feedback(self.db, self.clock, self.signer, self.settings.trusted_proxies)
+
+    @cached_property
+    def viewing(self) -> Viewing:
+        return Viewing(
+            self.db,
+            self.clock,
+            self.keyring,
+            self.signer,
+            self.picker,
+            self.shelf,
+            self.letters,
+            self.weather,
+            self.settings.public_url,
+        )
