@@ -183,7 +183,8 @@ class Runtime:
             return OpenMeteo(self.settings.weather_url, self.settings.weather_key)
         sample = self.settings.folder / SAMPLE_WEATHER
         rows = json.loads(sample.read_text()) if sample.is_file() else []
-        return FixedWeather({(lat, lon): Weather(Condition(name)) for lat, lon, name in rows})
+        # Rounded as places are, so that a city and the home area of who lives there fall into one cell.
+        return FixedWeather({(round(lat, 1), round(lon, 1)): Weather(Condition(sky)) for lat, lon, sky in rows})
 
     @cached_property
     def weather(self) -> WeatherCache:

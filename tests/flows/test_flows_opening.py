@@ -1,0 +1,211 @@
+"""Pictures at open, clicks, unsubscribing and the mail in a browser: by consent, place and weather."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from campaigns.core.errors import BadToken
+from campaigns.flows.opening import Asker
+from campaigns.flows.viewing import Scene
+from campaigns.models import Campaign, ConsentState, Customer, Event, Send, SlotServe
+from campaigns.runtime import SAMPLE_WEATHER, Runtime
+from campaigns.sampleshop.shop import SampleFiles
+from tests.flows.conftest import SHOP, approved, send_all
+
+THUNDERBIRD = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
+GMAIL_PREFETCH = Asker(
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0"
+)
+SEND, SLOT = "open", 0
+
+
+@pytest.fixture
+def sent(shop: Runtime, sample: SampleFiles) -> Runtime:
+    """The sample shop with the first campaign sent and weather over its cities."""
+    shop.settings.folder.mkdir(parents=True, exist_ok=True)
+    rows = [[lat, lon, sky] for (lat, lon), sky in SHOP.weather().items()]
+    (shop.settings.folder / SAMPLE_WEATHER).write_text(json.dumps(rows))
+    send_all(shop, approved(shop, sample))
+    return shop
+
+
+def hero(sample: SampleFiles, kind: str) -> str:
+    return hashlib.sha256((sample.campaign.parent / f"hero-{kind}.jpg").read_bytes()).hexdigest()
+
+
+def tracked_send(runtime: Runtime, sky: str) -> Send:
+    """A sent mail to somebody who agreed to be measured and lives under this sky."""
+    places = [place for place, there in SHOP.weather().items() if there == sky]
+    with runtime.db.transaction() as session:
+        rows = session.execute(
+            select(Send, Customer.latitude, Customer.longitude)
+            .join(Customer, Customer.id == Send.customer_id)
+            .where(Send.tracked, Send.status == "sent", Customer.latitude.is_not(None))
+        ).all()
+    return next(
+        send
+        for send, latitude, longitude in rows
+        if any(abs(lat - latitude) < 0.06 and abs(lon - longitude) < 0.06 for lat, lon in places)
+    )
+
+
+def shown(runtime: Runtime, send: Send, asker: Asker = THUNDERBIRD) -> str:
+    answer = runtime.opening.picture(runtime.signer.sign("open", send.id, 0), asker)
+    return hashlib.sha256(answer.body).hexdigest()
+
+
+def withdraw(runtime: Runtime, send: Send, purpose: str) -> None:
+    token = runtime.signer.sign("preferences", send.customer_id, send.id)
+    granted = runtime.feedback.preferences(token).granted
+    runtime.feedback.set_preferences(token, granted - {purpose}, "the page's words")
+
+
+@pytest.mark.parametrize(("sky", "kind"), [("rain", "rain"), ("snow", "snow"), ("clear", "clear")])
+def test_the_jacket_fits_the_weather_where_the_mail_is_opened(
+    sent: Runtime, sample: SampleFiles, sky: str, kind: str
+) -> None:
+    assert shown(sent, tracked_send(sent, sky)) == hero(sample, kind)
+
+
+def test_what_was_shown_is_kept_and_the_click_goes_there(sent: Runtime) -> None:
+    send = tracked_send(sent, "snow")
+    for _ in range(3):
+        shown(sent, send)
+    with sent.db.transaction() as session:
+        serve = session.get_one(SlotServe, (send.id, 0))
+        opens = session.scalars(select(Event).where(Event.name == "opened")).all()
+    assert (serve.variant, serve.count, serve.signal) == ("snow", 3, "home")
+    assert len(opens) == 1, "many fetches of one image are one open"
+    assert not opens[0].machine
+    url = sent.feedback.click(sent.signer.sign("click", send.id, 1, 0), THUNDERBIRD)
+    assert url == serve.link == "https://fjellandfern.example/p/JKT-06"
+
+
+def test_machines_are_labelled_and_counted_apart(sent: Runtime) -> None:
+    send = tracked_send(sent, "rain")
+    shown(sent, send, GMAIL_PREFETCH)
+    report = sent.reporting.report(send.campaign_id)
+    assert (report.opens_human, report.opens_machine_only) == (0, 1)
+    shown(sent, send)
+    report = sent.reporting.report(send.campaign_id)
+    assert (report.opens_human, report.opens_machine_only) == (1, 0)
+
+
+def test_withdrawing_open_tracking_acts_on_mail_already_sent(sent: Runtime, sample: SampleFiles) -> None:
+    send = tracked_send(sent, "snow")
+    withdraw(sent, send, "open_tracking")
+    assert shown(sent, send) == hero(sample, "neutral")
+    pixel = sent.opening.picture(sent.signer.sign("open", send.id, 255), THUNDERBIRD)
+    assert pixel.headers["Content-Type"] == "image/gif"
+    assert sent.feedback.click(sent.signer.sign("click", send.id, 0, 0), THUNDERBIRD)
+    with sent.db.transaction() as session:
+        assert session.scalar(text("select count(*) from events where name in ('opened', 'clicked')")) == 0
+        assert session.scalar(text("select count(*) from slot_serves")) == 0
+
+
+def test_an_anonymous_picture_is_the_neutral_one_and_may_be_cached(sent: Runtime, sample: SampleFiles) -> None:
+    with sent.db.transaction() as session:
+        campaign_id = session.scalars(select(Campaign.id)).one()
+    answer = sent.opening.picture(sent.signer.sign("open-anon", campaign_id, 0), THUNDERBIRD)
+    assert hashlib.sha256(answer.body).hexdigest() == hero(sample, "neutral")
+    assert answer.headers["Cache-Control"].startswith("public")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(token=st.text(max_size=60), agent=st.text(max_size=60), forwarded=st.text(max_size=40))
+def test_whatever_is_asked_is_answered_with_a_picture(runtime: Runtime, token: str, agent: str, forwarded: str) -> None:
+    answer = runtime.opening.picture(token, Asker(agent, "127.0.0.1", forwarded))
+    assert answer.headers["Content-Type"].startswith("image/")
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+
+
+def test_a_picture_comes_when_the_database_is_away(sent: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = tracked_send(sent, "snow")
+
+    def away() -> None:
+        raise ConnectionError("PostgreSQL is away")
+
+    monkeypatch.setattr(sent.db, "transaction", away)
+    answer = sent.opening.picture(sent.signer.sign("open", send.id, 0), THUNDERBIRD)
+    assert answer.headers["Content-Type"].startswith("image/")
+
+
+def test_unsubscribing_is_idempotent_and_the_next_campaign_leaves_the_person_out(
+    sent: Runtime, sample: SampleFiles
+) -> None:
+    send = tracked_send(sent, "rain")
+    token = sent.signer.sign("unsubscribe", send.customer_id, send.id)
+    sent.feedback.check_unsubscribe(token)
+    with sent.db.transaction() as session:
+        assert session.get_one(ConsentState, (send.customer_id, "marketing")).granted, "asking changes nothing"
+    for _ in range(2):
+        sent.feedback.unsubscribe(token)
+    before = sent.reporting.report(send.campaign_id)
+    assert before.unsubscribes == 1
+    second = sent.campaigns.create_from_file(sample.second_campaign)
+    sent.campaigns.approve(second, "test")
+    send_all(sent, second)
+    assert sent.reporting.report(second).sent == before.sent - 1
+    with sent.db.transaction() as session:
+        held = session.scalars(
+            select(Send).where(Send.campaign_id == second, Send.customer_id == send.customer_id)
+        ).one()
+    assert (held.status, held.reason) == ("held_back", "withdrawn")
+
+
+@pytest.mark.parametrize("kind", ["open", "click", "preferences", "view"])
+def test_a_token_of_another_kind_does_not_unsubscribe(sent: Runtime, kind: str) -> None:
+    send = tracked_send(sent, "rain")
+    with pytest.raises(BadToken):
+        sent.feedback.unsubscribe(sent.signer.sign(kind, send.customer_id, send.id))
+
+
+def test_the_mail_in_a_browser_is_the_one_that_was_sent(sent: Runtime, sample: SampleFiles) -> None:
+    send = tracked_send(sent, "snow")
+    shown(sent, send)
+    html = sent.viewing.in_browser(sent.signer.sign("view", send.id))
+    assert hero(sample, "snow") in html
+    with sent.db.transaction() as session:
+        titles = [
+            session.scalar(text("select title from products where id = :id"), {"id": row[0]})
+            for row in send.picks or []
+        ]
+    assert len(titles) == 4
+    assert all(title and title.split(",")[0].split("’")[0].split("&")[0] in html for title in titles)
+    assert ".gif" not in html, "looking at it in a browser is not an open"
+
+
+def test_a_preview_shows_any_weather_and_says_why(sent: Runtime, sample: SampleFiles) -> None:
+    customer = SHOP.customers[0].external_id
+    with sent.db.transaction() as session:
+        campaign_id = session.scalars(select(Campaign.id)).one()
+    rain = sent.viewing.preview(campaign_id, customer, Scene(weather="rain"))
+    snow = sent.viewing.preview(campaign_id, customer, Scene(place="Tromsø"))
+    assert hero(sample, "rain") in rain.letter.rendered.html
+    assert hero(sample, "snow") in snow.letter.rendered.html
+    assert len(rain.explained()["picks"]) == 4
+    assert not [f for f in rain.findings if f.severity == "error"]
+
+
+def test_orders_after_a_mail_are_reported(sent: Runtime) -> None:
+    send = tracked_send(sent, "rain")
+    with sent.db.transaction() as session:
+        product = session.scalar(text("select min(id) from products"))
+        session.execute(
+            text(
+                "insert into order_lines (order_id, customer_id, product_id, quantity, unit_price, ordered_at) "
+                "values ('after', :customer, :product, 2, 10.50, :at)"
+            ),
+            {"customer": send.customer_id, "product": product, "at": sent.clock.now() - timedelta(microseconds=1)},
+        )
+    report = sent.reporting.report(send.campaign_id)
+    assert report.orders_after == 1
+    assert report.revenue_after == {"EUR": "21.00"}
