@@ -184,7 +184,9 @@ class Runtime:
         sample = self.settings.folder / SAMPLE_WEATHER
         rows = json.loads(sample.read_text()) if sample.is_file() else []
         # Rounded as places are, so that a city and the home area of who lives there fall into one cell.
-        return FixedWeather({(round(lat, 1), round(lon, 1)): Weather(Condition(sky)) for lat, lon, sky in rows})
+        return FixedWeather(
+            {(round(lat, 1), round(lon, 1)): Weather(Condition(sky)) for lat, lon, sky in rows}
+        )
 
     @cached_property
     def weather(self) -> WeatherCache:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
+from email.parser import BytesHeaderParser
+from email.utils import parseaddr
+from functools import cached_property
 from pathlib import Path
 
 _SLOT_PICTURE = re.compile(r'<img[^>]+src="([^"]+/o/[^"]+\.(?:png|jpg))"')
@@ -14,15 +17,20 @@ _CLICK = re.compile(r'href="([^"]+/c/[^"]+)"')
 _UNSUBSCRIBE = re.compile(r"<(https?://[^>]+/u/[^>]+)>")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InboxMail:
-    """One mail in somebody's inbox."""
+    """One mail in somebody's inbox; its body is read only when somebody looks at it."""
 
     message_id: str
     recipient: str
-    subject: str
-    html: str
     unsubscribe_url: str
+    raw: bytes
+
+    @cached_property
+    def html(self) -> str:
+        """The HTML part."""
+        body = message_from_bytes(self.raw, policy=policy.default).get_body(("html",))
+        return body.get_content() if body else ""
 
     @property
     def slot_pictures(self) -> list[str]:
@@ -42,24 +50,18 @@ class InboxMail:
 
 
 def read_inbox(folder: Path, campaign_id: int) -> Iterator[InboxMail]:
-    """Every captured mail of one campaign."""
+    """Every captured mail of one campaign, in the order of their names."""
     marker = f"campaign-{campaign_id}:".encode()
     for path in sorted(folder.glob("*/*.eml")):
         raw = path.read_bytes()
-        # Parsing is slow; the header tells cheaply which campaign it belongs to.
-        if marker in raw.partition(b"\r\n\r\n")[0]:
-            yield _read(raw)
-
-
-def _read(raw: bytes) -> InboxMail:
-    message = message_from_bytes(raw, policy=policy.default)
-    html = message.get_body(("html",))
-    unsubscribe = _UNSUBSCRIBE.search(str(message["List-Unsubscribe"]))
-    addresses = message["To"].addresses
-    return InboxMail(
-        message_id=str(message["Message-ID"]),
-        recipient=addresses[0].addr_spec,
-        subject=str(message["Subject"]),
-        html=html.get_content() if html else "",
-        unsubscribe_url=unsubscribe.group(1) if unsubscribe else "",
-    )
+        head = raw.partition(b"\r\n\r\n")[0]
+        # The Feedback-ID tells cheaply which campaign it belongs to.
+        if marker in head:
+            headers = BytesHeaderParser().parsebytes(head)
+            unsubscribe = _UNSUBSCRIBE.search(re.sub(r"\s", "", headers["List-Unsubscribe"] or ""))
+            yield InboxMail(
+                message_id=headers["Message-ID"].strip(),
+                recipient=parseaddr(headers["To"])[1],
+                unsubscribe_url=unsubscribe.group(1) if unsubscribe else "",
+                raw=raw,
+            )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import requests
 
@@ -62,16 +62,14 @@ class Recipients:
     def play(self, inbox: Sequence[InboxMail]) -> Played:
         """Open mails in each kind of weather, by people and by machines; click; unsubscribe two."""
         played = Played()
-        tracked = [mail for mail in inbox if mail.pixel and mail.recipient in self._homes]
-        by_sky: dict[str, list[InboxMail]] = defaultdict(list)
-        for mail in tracked:
-            by_sky[_SKIES_SHOWN.get(self._homes[mail.recipient][1], "other")].append(mail)
-        people = [mail for sky in ("rain", "snow", "clear") for mail in by_sky[sky][:EACH_SKY]]
+        people = [
+            mail for kind in ("rain", "snow", "clear") for mail in islice(self._under(kind, inbox), EACH_SKY)
+        ]
         opened = [
             self._open(mail, GMAIL if number % 3 == 0 else THUNDERBIRD) for number, mail in enumerate(people)
         ]
         played.human_opens = len(people)
-        machines = [mail for mail in tracked if mail not in people][:EACH_SKY]
+        machines = list(islice(self._under("neutral", inbox), EACH_SKY))
         for mail in machines:
             self._open(mail, GMAIL_PREFETCH)
         played.machine_opens = len(machines)
@@ -82,6 +80,13 @@ class Recipients:
         played.wrong_pictures = tuple(self._wrong(opened))
         played.unsubscribed = tuple(self._unsubscribe(inbox[-UNSUBSCRIBERS:]))
         return played
+
+    def _under(self, kind: str, inbox: Iterable[InboxMail]) -> Iterator[InboxMail]:
+        """Mails to people under such a sky who agreed to have their opens measured."""
+        for mail in inbox:
+            home = self._homes.get(mail.recipient)
+            if home and _SKIES_SHOWN.get(home[1], "neutral") == kind and mail.pixel:
+                yield mail
 
     def _open(self, mail: InboxMail, agent: str) -> Opened:
         """Fetch all that a mail client fetches: the pictures of the slots, then the pixel."""

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ class Story:
             second = self._approved(files.second_campaign)
             self._send(second)
         with self.stage("report", "reading the reports"):
-            return self._summary(first, second, played, inbox)
+            summary = self._summary(first, second, played, inbox)
+        return replace(summary, stages=dict(self.stages))
 
     def _import(self, files: SampleFiles) -> None:
         self._host_pictures(files)
@@ -193,7 +195,7 @@ class Story:
             received=[mail.message_id for mail in inbox],
             second_recipients=frozenset(mail.recipient for mail in later),
             seconds_sending=_seconds_between(shown),
-            stages=dict(self.stages),
+            stages={},
         )
 
     def _wait(self, done: Callable[[], bool], otherwise: str) -> None:
