@@ -275,6 +275,18 @@ def recommend(customer: str, number: int, json_: bool) -> None:
 
 
 @cli.command()
+@json_option
+def train(json_: bool) -> None:
+    """Train the recommender on the orders that are there (imports hint at this by themselves)."""
+    with connected() as runtime:
+        trained = runtime.training.run()
+    if json_:
+        as_json({"model": trained.model_id, **trained.meta})
+    else:
+        click.echo(f"model {trained.model_id} is in use")
+
+
+@cli.command()
 @click.option("--split", default="time", show_default=True, type=click.Choice(get_args(Split)))
 @json_option
 def evaluate(split: Split, json_: bool) -> None:

@@ -67,6 +67,9 @@ def _technique(rendered: RenderedMail, content: MailContent, page: _Page) -> lis
         findings.append(
             Finding("warning", "few-words", f"Only {words:,} bytes of words beside the pictures.")
         )
+    if page.fetches_styles or "@import" in rendered.html:
+        why = "A style sheet or font is fetched at open, which tells its host about every reader."
+        findings.append(Finding("error", "fetches-styles", why))
     for link in sorted(page.links):
         try:
             checked_url(link, where="link")
@@ -84,6 +87,7 @@ class _Page(HTMLParser):
         self.words = ""
         self.links: set[str] = set()
         self.pictures = self.pictures_without_alt = 0
+        self.fetches_styles = False
         self._inside = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -93,6 +97,8 @@ class _Page(HTMLParser):
         elif tag == "img":
             self.pictures += 1
             self.pictures_without_alt += attributes.get("alt") is None
+        elif tag in ("link", "script", "iframe"):
+            self.fetches_styles = True
         elif tag in ("title", "style"):
             self._inside = tag
 

@@ -24,6 +24,8 @@ from campaigns.core.errors import BadInput, NotFound
 _FALLBACK = "en"
 _BLANKS = {"name", "brand", "date"}
 _STATEMENT = re.compile(r"\{%.*?%\}", re.DOTALL)
+# MJML would add a web font for each family that it knows: every open would be told to the font's host.
+_RENDERING = mrml.RenderOptions(disable_comments=True, fonts={})
 # Follows the preheader so that inboxes do not fill up the line with the words of the greeting.
 _PREHEADER_PADDING = "\u034f\u200c\u00a0" * 50
 
@@ -162,7 +164,7 @@ def _read_facts(folder: Traversable, name: str) -> dict[str, Any]:
 def _to_html(source: str, where: str) -> str:
     """MJML to HTML with its Jinja untouched; fails when MJML dropped or repeated a Jinja statement."""
     try:
-        output = mrml.to_html(source, render_options=mrml.RenderOptions(disable_comments=True))
+        output = mrml.to_html(source, render_options=_RENDERING)
     except OSError as error:
         raise BadInput(f"not valid MJML: {error}", where=where) from error
     if output.warnings:

@@ -33,6 +33,14 @@ def test_the_outdoor_mail_passes(language: str) -> None:
         ("too-large", RenderedMail(MAIL.html + "<!--" + "x" * 60_000 + "-->", MAIL.text)),
         ("title-unlike-subject", RenderedMail(MAIL.html.replace("<title>", "<title>Re: "), MAIL.text)),
         ("picture-without-alt", RenderedMail(MAIL.html.replace("</body>", "<img src=x></body>"), MAIL.text)),
+        (
+            "fetches-styles",
+            RenderedMail(MAIL.html.replace("</head>", "<link href='https://f.example'></head>"), MAIL.text),
+        ),
+        (
+            "fetches-styles",
+            RenderedMail(MAIL.html.replace("</head>", "<style>@import url(x)</style></head>"), MAIL.text),
+        ),
         ("bad-link", RenderedMail(MAIL.html.replace("</body>", "<a href='javascript:x'>x</a>"), MAIL.text)),
     ],
 )

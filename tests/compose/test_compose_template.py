@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from compose_samples import HOSTILE, TRACKED, UNTRACKED, content
@@ -46,6 +48,16 @@ def test_it_says_what_it_is_and_is_compiled_once() -> None:
     assert OUTDOOR.slots == {"hero": SlotSize(1200, 600)}
     assert OUTDOOR.languages == ("en", "de", "fr", "es", "no")
     assert load_template("outdoor") is OUTDOOR
+
+
+def test_opening_a_mail_asks_nobody_but_us_and_the_shop() -> None:
+    fetched = re.findall(
+        r"""(?:src=|background=|url\(|@import|<link[^>]+href=)["'( ]*(https?://[^"')>\s]+)""",
+        OUTDOOR.render(content()).html,
+    )
+    hosts = {urlsplit(url).hostname for url in fetched}
+    assert hosts == {"fjellandfern.example", "mail.fjellandfern.example"}
+    assert "fonts.googleapis.com" not in OUTDOOR.render(content()).html
 
 
 @pytest.mark.parametrize("count", range(9))
