@@ -1,0 +1,243 @@
+"""The console's pages, and the buttons that move a campaign."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from html import unescape
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from web_story import COLOURS, Story, description, picture
+
+from campaigns.delivery.capture import list_captured
+from campaigns.models import Customer, SlotServe
+from web.console.mailview import without_opens
+from web.console.standing import standing_of
+from web.console.wording import moment_words, segment_words, share_words, when_words
+
+
+@pytest.fixture
+def fresh(story: Story) -> int:
+    """A draft of the test's own."""
+    pictures = {name: picture("teal") for name in ("neutral", "rain", "snow")}
+    return story.runtime.campaigns.create(description("A <b>bold</b> one"), pictures)
+
+
+def page(client: FlaskClient, url: str, status: int = 200) -> str:
+    response = client.get(url)
+    assert response.status_code == status, response.get_data(as_text=True)[-500:]
+    return response.get_data(as_text=True)
+
+
+def test_the_list_shows_every_campaign(signed_in: FlaskClient, story: Story, fresh: int) -> None:
+    html = page(signed_in, "/console/")
+    assert "Autumn on the trail" in html and "First frost" in html
+    assert "A &lt;b&gt;bold&lt;/b&gt; one" in html
+    assert f"{story.runtime.reporting.report(story.sent).sent} sent" in html
+
+
+def test_a_campaign_shows_its_pictures_and_history(signed_in: FlaskClient, story: Story) -> None:
+    html = page(signed_in, f"/console/campaigns/{story.sent}")
+    pictures = set(re.findall(r'src="(/i/[0-9a-f]{64}\.jpg)"', html))
+    assert len(pictures) == 3
+    assert all(signed_in.get(url).status_code == 200 for url in pictures)
+    for words in (
+        "Created as a draft",
+        "Approved by a test",
+        "Sending by worker",
+        "everybody who may be mailed",
+    ):
+        assert words in html
+
+
+def test_the_buttons_move_a_campaign(signed_in: FlaskClient, story: Story, fresh: int) -> None:
+    flow = story.runtime.campaigns
+    for action, arrival in (
+        ("approve", "approved"),
+        ("send", "planning"),
+        ("pause", "paused"),
+        ("resume", "planning"),
+    ):
+        assert signed_in.post(f"/console/campaigns/{fresh}/{action}").status_code == 302
+        assert flow.status(fresh) == arrival
+    assert flow.show(fresh)["history"][0]["by"] == "Ola"
+    assert signed_in.post(f"/console/campaigns/{fresh}/cancel").status_code == 409
+    assert signed_in.post(f"/console/campaigns/{fresh}/cancel", data={"meant": "yes"}).status_code == 302
+    assert flow.status(fresh) == "cancelled"
+
+
+def test_what_the_state_does_not_allow_is_refused_with_a_reason(signed_in: FlaskClient, story: Story) -> None:
+    response = signed_in.post(f"/console/campaigns/{story.sent}/pause")
+    assert response.status_code == 409
+    assert "cannot become paused" in response.get_data(as_text=True)
+    assert signed_in.post(f"/console/campaigns/{story.draft}/explode").status_code == 404
+    assert page(signed_in, "/console/campaigns/999999", 404)
+
+
+@pytest.mark.parametrize(("name", "status"), [("viewer", 403), ("author", 403), ("approver", 302)])
+def test_roles(signed_in: FlaskClient, role: Any, fresh: int, name: str, status: int) -> None:
+    role(name)
+    assert signed_in.post(f"/console/campaigns/{fresh}/approve").status_code == status
+    assert ('<button class="button">' in page(signed_in, f"/console/campaigns/{fresh}")) == (status == 302)
+
+
+def test_progress_adds_up(signed_in: FlaskClient, story: Story) -> None:
+    now = signed_in.get(f"/console/campaigns/{story.sent}/progress.json").get_json()
+    assert now["status"] == "sent" and not now["active"]
+    assert (
+        now["sent"] + now["failed"] + now["uncertain"] + now["held_back"] + now["open"]
+        == now["audience"]
+        == 150
+    )
+    missing = signed_in.get("/console/campaigns/999999/progress.json")
+    assert missing.status_code == 404
+    assert "error" in missing.get_json()
+
+
+def test_standing_before_and_while_it_runs() -> None:
+    before = standing_of({"status": "approved", "audience": None, "counts": {}})
+    assert (before.audience, before.open, before.active) == (0, 0, False)
+    counts = {"sent": 5, "claimed": 2, "planned": 3, "held_back": 1}
+    running = standing_of({"status": "sending", "audience": 11, "counts": counts})
+    assert (running.audience, running.open, running.active) == (11, 5, True)
+
+
+class TestPreview:
+    def shown(self, client: FlaskClient, story: Story, query: str) -> str:
+        html = page(client, f"/console/campaigns/{story.sent}/preview?{query}")
+        found = re.search(r'<img src="(/i/[^"]+)" alt="[^"]*" data-slot="hero"', html)
+        assert found
+        framed = [unescape(text) for text in re.findall(r'srcdoc="([^"]*)"', html)]
+        assert len(framed) == 2
+        assert all(found[1] in text for text in framed)
+        return found[1]
+
+    def test_the_weather_decides_the_picture(self, signed_in: FlaskClient, story: Story) -> None:
+        pictures = {sky: self.shown(signed_in, story, f"weather={sky}") for sky in ("rain", "snow", "clear")}
+        assert len(set(pictures.values())) == 3
+
+    def test_it_explains_the_mail(self, signed_in: FlaskClient, story: Story) -> None:
+        html = page(signed_in, f"/console/campaigns/{story.sent}/preview?weather=rain")
+        assert "Why these products" in html
+        assert re.search(r"Because you bought|Similar to your|A favourite of|One of our best", html)
+        for header in ("List-Unsubscribe", "Message-ID", "Feedback-ID"):
+            assert f"<dt>{header}</dt>" in html
+        assert "<pre" in html
+
+    def test_scripts_of_a_mail_cannot_run(self, signed_in: FlaskClient, story: Story) -> None:
+        response = signed_in.get(f"/console/campaigns/{story.sent}/preview")
+        policy = response.headers["Content-Security-Policy"]
+        assert "script-src 'none'" in policy
+        assert f"img-src 'self' data: {story.runtime.settings.public_url}" in policy
+        assert set(re.findall(r"<iframe[^>]*?\b(sandbox(?:=\S+)?)", response.get_data(as_text=True))) == {
+            "sandbox"
+        }
+
+    def test_looking_counts_nothing(self, signed_in: FlaskClient, story: Story) -> None:
+        html = page(signed_in, f"/console/campaigns/{story.sent}/preview?weather=snow")
+        assert f"{story.runtime.settings.public_url}/o/" not in unescape(html)
+
+    def test_somebody_without_consent_is_shown_as_held_back(
+        self, signed_in: FlaskClient, story: Story
+    ) -> None:
+        with story.runtime.db.transaction() as session:
+            people = dict(session.execute(select(Customer.id, Customer.external_id)).all())
+        refused = next(ref for number, ref in people.items() if "marketing" not in story.granted(number))
+        html = page(signed_in, f"/console/campaigns/{story.sent}/preview?other={refused}")
+        assert "would not get this mail" in html
+
+    @pytest.mark.parametrize(
+        ("query", "status", "words"),
+        [
+            ("other=nobody", 404, "There is no customer nobody"),
+            ("weather=hail", 400, "no weather"),
+            ("place=Atlantis", 400, "no customer lives in Atlantis"),
+            ("place=a,b", 400, "degrees"),
+            ("place=900,900", 400, "degrees"),
+            ("other=a@b.example", 400, "number, not the address"),
+        ],
+    )
+    def test_what_does_not_fit_is_said_on_the_page(
+        self, signed_in: FlaskClient, story: Story, query: str, status: int, words: str
+    ) -> None:
+        html = page(signed_in, f"/console/campaigns/{story.sent}/preview?{query}", status)
+        assert words.lower() in unescape(html).lower()
+        assert "<form" in html
+
+
+def test_the_report_adds_up(signed_in: FlaskClient, story: Story) -> None:
+    html = page(signed_in, f"/console/campaigns/{story.sent}/report")
+    numbers = {name: int(n) for name, n in re.findall(r'data-step="(\w[\w ]*)">(\d+)<', html)}
+    assert numbers["sent"] + numbers["held back"] == numbers["audience"] == 150
+    assert page(signed_in, f"/console/campaigns/{story.draft}/report")
+
+
+class TestOutbox:
+    def test_it_lists_what_was_captured(self, signed_in: FlaskClient, story: Story) -> None:
+        html = page(signed_in, "/console/outbox")
+        assert html.count('class="mail-subject"') == 50
+        assert page(signed_in, "/console/outbox?page=2")
+        assert page(signed_in, "/console/outbox?page=-7")
+        assert page(signed_in, "/console/outbox?page=x")
+
+    def test_looking_at_a_mail_is_not_an_open(self, signed_in: FlaskClient, story: Story) -> None:
+        send = story.take()
+        prefix = f"<{send.send_id}."
+        mails = list_captured(story.runtime.settings.captured_mail, limit=5000)
+        mail = next(mail for mail in mails if mail.message_id.startswith(prefix))
+        raw = mail.path.read_bytes().replace(b"=\r\n", b"")
+        assert b"/o/" in raw
+        html = unescape(page(signed_in, f"/console/outbox/{mail.message_id.strip('<>')}"))
+        framed = html.partition("srcdoc=")[2].partition("<details")[0]
+        assert "/o/" not in framed
+        assert "/i/" in framed
+        assert "List-Unsubscribe" in html
+
+    def test_the_picture_last_shown_is_shown(self, signed_in: FlaskClient, story: Story) -> None:
+        public, seen, unseen = story.runtime.settings.public_url, story.take(), story.take()
+        with story.runtime.db.transaction() as session:
+            snow = {"variant": "snow", "served_at": story.runtime.clock.now()}
+            session.add(SlotServe(send_id=seen.send_id, slot=0, **snow))
+        tokens = [story.token("open", ref.send_id, 0) for ref in (seen, unseen)]
+        mail = "".join(f'<img src="{public}/o/{token}.jpg">' for token in [*tokens, "forged"])
+        with signed_in.application.test_request_context():
+            html = without_opens(story.runtime, mail)
+        shown = re.findall(r'<img src="(?:/i/([0-9a-f]{64})\.jpg|data:[^"]+)">', html)
+        assert shown == [*(sha256(picture(COLOURS[name])).hexdigest() for name in ("snow", "neutral")), ""]
+
+    @pytest.mark.parametrize("name", ["nothing@here", "..%2f..%2fsecret.key", ".", "%00"])
+    def test_nothing_else_can_be_read(self, signed_in: FlaskClient, name: str) -> None:
+        page(signed_in, f"/console/outbox/{name}", 404)
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        ({}, "everybody who may be mailed"),
+        ({"country": ["NO", "SE"]}, "lives in NO or SE"),
+        (
+            {"all": [{"country": "NO"}, {"not": {"tag": "vip"}}]},
+            "(lives in NO and not (is tagged vip))",
+        ),
+        (
+            {"any": [{"bought": {"category": ["boots"], "within_days": 90}}]},
+            "bought boots in the last 90 days",
+        ),
+        ({"not_bought": {}}, "did not buy anything"),
+        ({"total_spent": {"at_least": 100}}, "spent at least 100"),
+        ({"has_purpose": "profiling"}, "agreed to profiling"),
+    ],
+)
+def test_segments_in_words(tree: dict[str, Any], words: str) -> None:
+    assert segment_words(tree) == words
+
+
+def test_other_words() -> None:
+    assert when_words({"weather": ["rain", "drizzle"], "temperature_below": 5}) == "rain, drizzle, below 5 °C"
+    assert when_words({"local_hour": [18, 6]}) == "hours 18–6"
+    assert share_words(1, 1000) == "0.1 %" and share_words(1, 2) == "50 %" and share_words(0, 0) == ""
+    assert moment_words("2026-11-21T03:39:00+00:00") == "21 Nov 2026, 03:39 UTC"
+    assert moment_words(None) == "–"

@@ -1,0 +1,106 @@
+"""The Flask app: extensions, pages, errors and headers put together."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from flask import Flask, Response, g, redirect, request, url_for
+from flask.typing import RouteCallable
+from flask_bootstrap import Bootstrap5
+from flask_limiter import Limiter
+from flask_login import LoginManager
+from flask_wtf import CSRFProtect
+
+from campaigns.core.log import bind_trace
+from campaigns.runtime import Runtime
+from web import console, errors, public
+from web.console.users import load_user, person
+from web.console.wording import install_filters
+from web.measuring import Measures
+from web.parts import EXTENSION, caller_key
+from web.public.health import MEASURES
+from web.security import CONSOLE_PATH, ConsoleSessions, add_security_headers
+
+SIGN_IN_LIMIT = "10 per minute; 60 per hour"
+LARGEST_BODY = 1_000_000
+_TRACE = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+def create_app(runtime: Runtime) -> Flask:
+    """The web part on these parts. `runtime` must be started; it is the caller's to close."""
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=runtime.keyring.derived("web-session")[0],
+        # Sessions made before the newest secret stay valid while the older one is still listed.
+        SECRET_KEY_FALLBACKS=runtime.keyring.derived("web-session")[1:],
+        SESSION_COOKIE_NAME="tailormail",
+        SESSION_COOKIE_PATH=CONSOLE_PATH,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=runtime.settings.public_url.startswith("https:"),
+        PERMANENT_SESSION_LIFETIME=12 * 3600,
+        WTF_CSRF_TIME_LIMIT=None,  # As long as the session: pages stay open for hours.
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        BOOTSTRAP_SERVE_LOCAL=True,
+    )
+    app.session_interface = ConsoleSessions()
+    app.extensions[EXTENSION] = runtime
+    app.add_template_global(person, "person")
+    app.add_template_global(lambda: not runtime.settings.smtp_url, "capturing")
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    install_filters(app)
+    measures = Measures(runtime)
+    app.extensions[MEASURES] = measures
+    app.before_request(_begin)
+    measures.install(app)
+    app.after_request(_end)
+    app.after_request(add_security_headers)
+    _install_pages(app, runtime)
+    errors.install(app)
+    return app
+
+
+def _install_pages(app: Flask, runtime: Runtime) -> None:
+    Bootstrap5(app)
+    csrf = CSRFProtect(app)
+    logins = LoginManager()
+    # Without its context processor: that would ask the database on every page, also on the one that says
+    # that the database is away.
+    logins.init_app(app, add_context_processor=False)
+    logins.login_view = "console.signin.login"
+    logins.login_message = None
+    logins.user_loader(load_user)
+    for blueprint in public.BLUEPRINTS:
+        # These pages have no session to protect; the signed token is the authority (RFC 8058 asks for it).
+        csrf.exempt(blueprint)
+        app.register_blueprint(blueprint)
+    app.register_blueprint(console.blueprint)
+    app.add_url_rule("/", "home", lambda: redirect(url_for("console.campaigns.index")))
+    _limit_sign_ins(app, runtime)
+
+
+def _limit_sign_ins(app: Flask, runtime: Runtime) -> None:
+    limiter = Limiter(
+        caller_key,
+        app=app,
+        storage_uri=runtime.urls[1].replace("unix://", "redis+unix://", 1),
+        storage_options={"socket_timeout": 1, "socket_connect_timeout": 1},
+        # Redis being away must not open the door, nor shut it: each process counts for itself meanwhile.
+        in_memory_fallback_enabled=True,
+        key_prefix="tailormail-web",
+    )
+    for endpoint in ("console.signin.login", "console.signin.first"):
+        limited = limiter.limit(SIGN_IN_LIMIT, methods=["POST"])(app.view_functions[endpoint])
+        app.view_functions[endpoint] = cast(RouteCallable, limited)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.trace = bind_trace(given if _TRACE.fullmatch(given) else None)
+
+
+def _end(response: Response) -> Response:
+    if "trace" in g:
+        response.headers["X-Request-ID"] = g.trace
+    return response

@@ -1,0 +1,86 @@
+"""The list of campaigns, one campaign, and the buttons that move it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from campaigns.core.errors import NotFound, Refused
+from campaigns.flows.campaigns import Campaigns
+from campaigns.opentime.slots import SlotDefinition
+from web.console.standing import standing_of
+from web.console.users import changes_campaigns, person
+from web.parts import runtime
+
+blueprint = Blueprint("campaigns", __name__)
+
+Act = Callable[[Campaigns, int, str], None]
+_ACTIONS: dict[str, tuple[Act, str]] = {
+    "approve": (lambda flow, number, by: flow.approve(number, by), "Approved."),
+    "send": (lambda flow, number, by: flow.send(number, by), "On its way."),
+    "pause": (lambda flow, number, by: flow.pause(number, by, "from the console"), "Paused."),
+    "resume": (lambda flow, number, by: flow.resume(number, by), "Going on where it stopped."),
+    "cancel": (lambda flow, number, by: flow.cancel(number, by, "from the console"), "Cancelled."),
+}
+# The first is the next step, drawn strongest; cancelling always comes last and asks to be meant.
+_OFFERED: dict[str, tuple[str, ...]] = {
+    "draft": ("approve", "cancel"),
+    "approved": ("send", "cancel"),
+    "scheduled": ("send", "cancel"),
+    "planning": ("pause", "cancel"),
+    "sending": ("pause", "cancel"),
+    "paused": ("resume", "cancel"),
+}
+
+
+@blueprint.get("/")
+def index() -> ResponseReturnValue:
+    """All campaigns, newest first."""
+    rows = [(campaign, standing_of(campaign)) for campaign in runtime().campaigns.list()]
+    return render_template("console/campaigns.html", rows=rows)
+
+
+@blueprint.get("/campaigns/<int:number>")
+def show(number: int) -> ResponseReturnValue:
+    """One campaign: where it stands, what it says, what it shows."""
+    campaign = runtime().campaigns.show(number)
+    return render_template(
+        "console/campaign.html",
+        campaign=campaign,
+        standing=standing_of(campaign),
+        slots=[_slot_view(raw) for raw in campaign["slots"]],
+        actions=_OFFERED.get(campaign["status"], ()),
+    )
+
+
+@blueprint.post("/campaigns/<int:number>/<action>")
+@changes_campaigns
+def act(number: int, action: str) -> ResponseReturnValue:
+    """One step: approve, send, pause, resume or cancel."""
+    if action not in _ACTIONS:
+        raise NotFound(f"a campaign cannot be told to {action}")
+    if action == "cancel" and request.form.get("meant") != "yes":
+        raise Refused("cancelling ends a campaign for good: tick the box to say that you mean it")
+    run, done = _ACTIONS[action]
+    run(runtime().campaigns, number, person().name)
+    flash(done)
+    return redirect(url_for("console.campaigns.show", number=number))
+
+
+def _slot_view(raw: dict[str, Any]) -> dict[str, Any]:
+    slot = SlotDefinition.from_json(raw)
+    conditions = {rule["name"]: rule["when"] for rule in raw["rules"]}
+    return {
+        "slot": slot,
+        "pictures": [
+            {
+                "variant": variant,
+                "url": url_for("opens.hosted", name=f"{variant.picture}.{slot.extension}"),
+                "when": conditions.get(variant.name),
+            }
+            for variant in slot.variants
+        ],
+    }

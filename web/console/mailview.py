@@ -1,0 +1,93 @@
+"""A mail on a console page: in sandboxed frames, with pictures that count as nobody's open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import cast
+
+from flask import url_for
+from sqlalchemy.orm import Session
+
+from campaigns.compose.links import PIXEL_SLOT
+from campaigns.core.errors import BadToken
+from campaigns.models import Campaign, Send, SlotServe
+from campaigns.opentime.slots import SlotDefinition
+from campaigns.runtime import Runtime
+from web.parts import origin_of
+
+_PICTURE = re.compile(r"""<img\b[^>]*?\bsrc=["'](https?://[^"'/]+)""", re.IGNORECASE)
+_NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMail:
+    """A message taken apart for reading."""
+
+    subject: str
+    headers: tuple[tuple[str, str], ...]
+    html: str
+    text: str
+
+
+def read_mail(message: bytes) -> ReadMail:
+    """Headers in their order, decoded, and both parts."""
+    mail = message_from_bytes(message, policy=policy.default)
+    return ReadMail(
+        subject=str(mail.get("Subject", "")),
+        headers=tuple((name, str(value)) for name, value in mail.items()),
+        html=_body(mail, "html"),
+        text=_body(mail, "plain"),
+    )
+
+
+def picture_origins(html: str, *more: str) -> set[str]:
+    """Where the pictures of a mail come from, for the page's content policy."""
+    return {origin_of(url) for url in (*_PICTURE.findall(html), *more)}
+
+
+def without_opens(runtime: Runtime, html: str) -> str:
+    """The mail with its open-time pictures replaced by the ones last shown, or the neutral ones.
+
+    A marketer who looks at a captured mail is not the customer opening it.
+    """
+    pattern = re.compile(re.escape(runtime.settings.public_url) + r"/o/([A-Za-z0-9_-]+)\.(?:png|jpg|gif)")
+    with runtime.db.transaction() as session:
+        shown = {token: _still(session, runtime, token) for token in _tokens(pattern, html)}
+    return pattern.sub(lambda found: shown[found[1]], html)
+
+
+def _tokens(pattern: re.Pattern[str], html: str) -> Iterable[str]:
+    return {found[1] for found in pattern.finditer(html)}
+
+
+def _still(session: Session, runtime: Runtime, token: str) -> str:
+    """The address of the stored picture that stands for this token."""
+    variant_name = ""
+    try:
+        send_id, number = runtime.signer.verify("open", token)
+        send = session.get(Send, send_id)
+        campaign_id = send.campaign_id if send else 0
+        served = session.get(SlotServe, (send_id, number)) if number != PIXEL_SLOT else None
+        variant_name = served.variant if served else ""
+    except BadToken:
+        try:
+            campaign_id, number = runtime.signer.verify("open-anon", token)
+        except BadToken:
+            return _NOTHING
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None or number >= len(campaign.slots):
+        return _NOTHING
+    slot = SlotDefinition.from_json(campaign.slots[number])
+    variant = slot.variant(variant_name) or slot.default
+    return url_for("opens.hosted", name=f"{variant.picture}.{slot.extension}")
+
+
+def _body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body(preferencelist=(kind,))
+    if part is None:
+        return ""
+    return cast(str, part.get_content())

@@ -1,0 +1,103 @@
+"""A campaign's mail as any customer, at any place, in any weather."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from campaigns.compose.content import reason_words
+from campaigns.core.errors import BadInput, NotFound, TellThePerson
+from campaigns.flows.viewing import Preview, Scene
+from campaigns.opentime.slots import SlotDefinition
+from campaigns.opentime.weather import Condition
+from web.console.mailview import picture_origins, read_mail
+from web.console.samples import cities, sample_customers
+from web.errors import answer_for
+from web.parts import runtime
+from web.security import policy_showing_mail
+
+blueprint = Blueprint("preview", __name__)
+
+WEATHERS = tuple(condition.value for condition in Condition if condition is not Condition.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    customer: str
+    place: str
+    weather: str
+
+
+@blueprint.get("/campaigns/<int:number>/preview")
+def preview(number: int) -> ResponseReturnValue:
+    """The form, and the mail it asks for; without a customer the first of the samples."""
+    campaign = runtime().campaigns.show(number)
+    samples = sample_customers(runtime(), number)
+    asked = _asked(samples[0].external_id if samples else "")
+    mail, problem = _composed(number, asked)
+    with runtime().db.transaction() as session:
+        places = cities(session)
+    html = render_template(
+        "console/preview.html",
+        campaign=campaign,
+        samples=samples,
+        asked=asked,
+        weathers=WEATHERS,
+        places=places,
+        preview=mail,
+        problem=problem.message if problem else "",
+        mail=read_mail(mail.letter.message) if mail else None,
+        picks=_reasons(mail) if mail else [],
+        slots=_shown(campaign["slots"], mail) if mail else [],
+    )
+    response = make_response(html, answer_for(problem).status if problem else 200)
+    origins = picture_origins(mail.letter.rendered.html, runtime().settings.public_url) if mail else set()
+    response.headers["Content-Security-Policy"] = policy_showing_mail(origins)
+    return response
+
+
+def _asked(usual: str) -> _Asked:
+    fields = {
+        name: request.args.get(name, "").strip()[:200] for name in ("customer", "other", "place", "weather")
+    }
+    return _Asked(fields["other"] or fields["customer"] or usual, fields["place"], fields["weather"])
+
+
+def _composed(number: int, asked: _Asked) -> tuple[Preview | None, TellThePerson | None]:
+    if not asked.customer:
+        return None, NotFound("nobody is in this audience; give a customer's number")
+    if "@" in asked.customer:
+        # What stands in a web address is kept in histories and logs.
+        return None, BadInput("give the customer's number, not the address", where="customer")
+    try:
+        scene = Scene(place=asked.place, weather=asked.weather)
+        return runtime().viewing.preview(number, asked.customer, scene), None
+    except TellThePerson as error:
+        return None, error
+
+
+def _reasons(mail: Preview) -> list[dict[str, str]]:
+    return [
+        {
+            "title": pick.product.title,
+            "price": view.price_text,
+            "picture": pick.product.image_url,
+            "why": reason_words(pick.reason, "en"),
+        }
+        for pick, view in zip(mail.picks, mail.letter.content.picks, strict=True)
+    ]
+
+
+def _shown(slots: list[dict[str, Any]], mail: Preview) -> list[dict[str, str]]:
+    extensions = {raw["name"]: SlotDefinition.from_json(raw).extension for raw in slots}
+    return [
+        {
+            "slot": name,
+            "variant": choice.variant_name,
+            "url": url_for("opens.hosted", name=f"{choice.picture}.{extensions[name]}"),
+        }
+        for name, choice in mail.shown.items()
+    ]

@@ -1,0 +1,139 @@
+"""Campaigns in words: statuses, segments, conditions and numbers as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+
+STATUS_WORDS: Mapping[str, str] = {
+    "draft": "Draft",
+    "approved": "Approved",
+    "scheduled": "Scheduled",
+    "planning": "Preparing",
+    "sending": "Sending",
+    "paused": "Paused",
+    "sent": "Sent",
+    "cancelled": "Cancelled",
+}
+WEATHER_SIGNS: Mapping[str, str] = {
+    "clear": "☀️", "cloud": "☁️", "fog": "🌫️", "drizzle": "🌦️", "rain": "🌧️", "snow": "❄️",
+    "showers": "🌦️", "thunder": "⛈️", "unknown": "🌍",
+}  # fmt: skip
+_SIGNALS: Mapping[str, str] = {
+    "address": "the opener's rough location",
+    "apple_city": "the city in Apple's list",
+    "home": "the stored home area",
+    "none": "nothing known: neutral picture",
+}
+_CONDITIONS: Mapping[str, str] = {
+    "temperature_below": "below {} °C",
+    "temperature_above": "above {} °C",
+    "wind_above": "wind above {} km/h",
+    "daylight": "by {}",
+    "country": "in {}",
+    "local_hour": "hours {}",
+    "months": "months {}",
+    "after": "after {}",
+    "before": "before {}",
+    "tags": "tagged {}",
+}
+
+
+def segment_words(tree: Mapping[str, Any]) -> str:
+    """A segment's tree of rules as one phrase."""
+    if not tree:
+        return "everybody who may be mailed"
+    [(name, value)] = tree.items()
+    if name in ("all", "any"):
+        inner = [segment_words(rule) for rule in value]
+        joined = (" and " if name == "all" else " or ").join(inner)
+        return f"({joined})" if len(inner) > 1 else joined
+    if name == "not":
+        return f"not ({segment_words(value)})"
+    return _rule_words(name, value)
+
+
+def _rule_words(name: str, value: Any) -> str:
+    if name in ("bought", "not_bought"):
+        what = [_either(value[key]) for key in ("category", "sku", "brand", "tag") if key in value]
+        verb = "bought" if name == "bought" else "did not buy"
+        return f"{verb} {' from '.join(what) or 'anything'}{_within(value)}"
+    if name == "total_spent":
+        least = f" at least {value['at_least']}" if "at_least" in value else ""
+        most = f" at most {value['at_most']}" if "at_most" in value else ""
+        return f"spent{least}{most}{_within(value)}"
+    begin = {"country": "lives in", "language": "reads", "has_purpose": "agreed to", "tag": "is tagged"}
+    return f"{begin.get(name, name)} {_either(value)}"
+
+
+def _within(value: Mapping[str, Any]) -> str:
+    return f" in the last {value['within_days']} days" if "within_days" in value else ""
+
+
+def _either(value: Any) -> str:
+    return " or ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def when_words(when: Mapping[str, Any]) -> str:
+    """The conditions of a slot's rule as one phrase."""
+    parts = []
+    for key, value in when.items():
+        text = "–".join(map(str, value)) if key == "local_hour" else _listed(value)
+        parts.append(_CONDITIONS.get(key, "{}").format(text))
+    return ", ".join(parts)
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def moment_words(value: str | datetime | None) -> str:
+    """`21 Nov 2026, 03:39 UTC`; a dash where there is none."""
+    if not value:
+        return "–"
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    offset = moment.utcoffset()
+    zone = "UTC" if not offset else moment.strftime("UTC%z")
+    return f"{moment.day} {moment:%b %Y, %H:%M} {zone}"
+
+
+def signal_words(signal: str) -> str:
+    """What decided the place of a picture."""
+    return _SIGNALS.get(signal, signal)
+
+
+def plain_words(name: str) -> str:
+    """`call_to_action` -> `call to action`."""
+    return name.replace("_", " ").replace("-", " ")
+
+
+def number_words(n: int | float) -> str:
+    """`12345` -> `12,345`."""
+    return f"{n:,}"
+
+
+def share_words(part: int, whole: int) -> str:
+    """A share in per cent, with a digit more where it is small; empty of nothing."""
+    if not whole:
+        return ""
+    share = 100 * part / whole
+    return f"{share:.1f} %" if 0 < share < 10 else f"{share:.0f} %"
+
+
+def install_filters(app: Flask) -> None:
+    """Make these phrases available to all templates."""
+    for name, function in (
+        ("segment_words", segment_words),
+        ("when_words", when_words),
+        ("moment", moment_words),
+        ("signal_words", signal_words),
+        ("plain_words", plain_words),
+        ("number", number_words),
+        ("share", share_words),
+    ):
+        app.add_template_filter(function, name)
+    app.add_template_global(STATUS_WORDS, "STATUS_WORDS")  # type: ignore[arg-type]
+    app.add_template_global(WEATHER_SIGNS, "WEATHER_SIGNS")  # type: ignore[arg-type]

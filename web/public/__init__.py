@@ -1,0 +1,16 @@
+"""Pages that mails point to: no log-in, no cookie, and a signed token that grants one right."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from web.public import clicks, health, opens, preferences, unsubscribe, view
+
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    opens.blueprint,
+    clicks.blueprint,
+    unsubscribe.blueprint,
+    preferences.blueprint,
+    view.blueprint,
+    health.blueprint,
+)

@@ -1,0 +1,25 @@
+"""`web.wsgi:app` for production servers (granian, gunicorn, uwsgi).
+
+Importing this starts the embedded servers where no URL is set, and refuses an older schema.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from campaigns.core.errors import TailormailError
+from campaigns.core.log import configure_logging
+from campaigns.core.settings import load_settings
+from campaigns.runtime import Runtime
+from web.app import create_app
+from workers.app import make_app
+from workers.jobs import CeleryJobs
+
+try:
+    _settings = load_settings()
+    configure_logging(_settings.log_level, _settings.log_json)
+    _runtime = Runtime(_settings).start()
+    _runtime.jobs = CeleryJobs(make_app(_runtime.urls[1]))
+except TailormailError as error:
+    sys.exit(f"tailormail: {error.message}")
+app = create_app(_runtime)
