@@ -53,7 +53,9 @@ def tracked_send(runtime: Runtime, sky: str) -> Send:
     return next(
         send
         for send, latitude, longitude in rows
-        if any(abs(lat - latitude) < 0.06 and abs(lon - longitude) < 0.06 for lat, lon in places)
+        if latitude is not None
+        and longitude is not None
+        and any(abs(lat - latitude) < 0.06 and abs(lon - longitude) < 0.06 for lat, lon in places)
     )
 
 
@@ -111,7 +113,9 @@ def test_withdrawing_open_tracking_acts_on_mail_already_sent(sent: Runtime, samp
         assert session.scalar(text("select count(*) from slot_serves")) == 0
 
 
-def test_an_anonymous_picture_is_the_neutral_one_and_may_be_cached(sent: Runtime, sample: SampleFiles) -> None:
+def test_an_anonymous_picture_is_the_neutral_one_and_may_be_cached(
+    sent: Runtime, sample: SampleFiles
+) -> None:
     with sent.db.transaction() as session:
         campaign_id = session.scalars(select(Campaign.id)).one()
     answer = sent.opening.picture(sent.signer.sign("open-anon", campaign_id, 0), THUNDERBIRD)
@@ -121,7 +125,9 @@ def test_an_anonymous_picture_is_the_neutral_one_and_may_be_cached(sent: Runtime
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(token=st.text(max_size=60), agent=st.text(max_size=60), forwarded=st.text(max_size=40))
-def test_whatever_is_asked_is_answered_with_a_picture(runtime: Runtime, token: str, agent: str, forwarded: str) -> None:
+def test_whatever_is_asked_is_answered_with_a_picture(
+    runtime: Runtime, token: str, agent: str, forwarded: str
+) -> None:
     answer = runtime.opening.picture(token, Asker(agent, "127.0.0.1", forwarded))
     assert answer.headers["Content-Type"].startswith("image/")
     assert answer.headers["Content-Length"] == str(len(answer.body))
@@ -145,7 +151,9 @@ def test_unsubscribing_is_idempotent_and_the_next_campaign_leaves_the_person_out
     token = sent.signer.sign("unsubscribe", send.customer_id, send.id)
     sent.feedback.check_unsubscribe(token)
     with sent.db.transaction() as session:
-        assert session.get_one(ConsentState, (send.customer_id, "marketing")).granted, "asking changes nothing"
+        assert session.get_one(ConsentState, (send.customer_id, "marketing")).granted, (
+            "asking changes nothing"
+        )
     for _ in range(2):
         sent.feedback.unsubscribe(token)
     before = sent.reporting.report(send.campaign_id)
@@ -204,7 +212,11 @@ def test_orders_after_a_mail_are_reported(sent: Runtime) -> None:
                 "insert into order_lines (order_id, customer_id, product_id, quantity, unit_price, ordered_at) "
                 "values ('after', :customer, :product, 2, 10.50, :at)"
             ),
-            {"customer": send.customer_id, "product": product, "at": sent.clock.now() - timedelta(microseconds=1)},
+            {
+                "customer": send.customer_id,
+                "product": product,
+                "at": sent.clock.now() - timedelta(microseconds=1),
+            },
         )
     report = sent.reporting.report(send.campaign_id)
     assert report.orders_after == 1

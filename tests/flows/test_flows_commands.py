@@ -1,0 +1,152 @@
+"""The command in this process: exit statuses, errors that say what to mend, JSON that scripts can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from campaigns import cli
+from campaigns.core.embedded import EmbeddedUrls
+from campaigns.runtime import Runtime
+from campaigns.sampleshop.shop import SampleFiles
+from tests.conftest import SECRET
+from tests.flows.conftest import approved, send_all
+
+Tailormail = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def tailormail(
+    shop: Runtime, servers: EmbeddedUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Tailormail:
+    """Runs the command on the sample shop; returns (exit status, stdout, stderr)."""
+    monkeypatch.setenv("TAILORMAIL_DATABASE_URL", servers.database_url or "")
+    monkeypatch.setenv("TAILORMAIL_REDIS_URL", (servers.redis_url or "").replace("db=0", "db=8"))
+    monkeypatch.setenv("TAILORMAIL_DATA_DIR", str(shop.settings.folder))
+    monkeypatch.setenv("TAILORMAIL_SECRET_KEY", SECRET)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["tailormail", *arguments])
+        capsys.readouterr()
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def test_a_campaign_from_file_to_report(
+    tailormail: Tailormail, shop: Runtime, sample: SampleFiles, tmp_path: Path
+) -> None:
+    status, out, _ = tailormail("campaign", "create", str(sample.campaign), "--json")
+    assert status == 0
+    campaign = str(json.loads(out)["id"])
+    status, out, _ = tailormail(
+        "campaign",
+        "preview",
+        campaign,
+        "--customer",
+        "C000001",
+        "--weather",
+        "snow",
+        "-o",
+        str(tmp_path / "p"),
+        "--json",
+    )
+    assert json.loads(out)["slots"] == {"hero": "snow"}
+    assert {file.name for file in (tmp_path / "p").iterdir()} == {
+        "mail.html",
+        "mail.txt",
+        "mail.eml",
+        "why.json",
+        "hero.jpg",
+    }
+    assert 'src="hero.jpg"' in (tmp_path / "p" / "mail.html").read_text()
+    assert json.loads(tailormail("campaign", "approve", campaign, "--json")[1])["status"] == "approved"
+    shown = json.loads(tailormail("campaign", "show", campaign, "--json")[1])
+    assert shown["audience_now"]["planned"] > 0
+    assert shown["history"][0]["to"] == "approved"
+    send_all(shop, int(campaign))
+    report = json.loads(tailormail("report", campaign, "--json")[1])
+    assert report["sent"] == shown["audience_now"]["planned"]
+    assert json.loads(tailormail("campaign", "list", "--json")[1])[0]["status"] == "sent"
+    assert json.loads(tailormail("reconcile", campaign, "--json")[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("campaign", "show", "999"), 1, "campaign list"),
+        (("campaign", "create", "nowhere.toml"), 1, "no such file"),
+        (("recommend", "nobody@example.org"), 1, "no customer nobody@example.org"),
+        (("customer", "export", "nobody@example.org"), 1, "no customer has this address"),
+        (("import", "customers", "nowhere.csv"), 1, "nowhere.csv"),
+        (("import", "customers"), 2, "Missing argument"),
+        (("import", "orders", "x.csv", "--map", "nonsense"), 2, "FIELD="),
+        (("campaign", "schedule", "1", "tomorrow"), 2, "2026-12-01"),
+        (("frobnicate",), 2, "No such command"),
+    ],
+)
+def test_what_is_refused_says_why(
+    tailormail: Tailormail, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    got, _, err = tailormail(*arguments)
+    assert got == status
+    assert says in err
+    assert "Traceback" not in err
+
+
+def test_every_wrong_field_of_a_campaign_file_is_named(tailormail: Tailormail, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(
+        'name = ""\ntemplate = "outdoor"\npicks = 99\nsender = "nobody"\npostal_address = "x"\nbrif = 1\n'
+    )
+    status, _, err = tailormail("campaign", "create", str(path))
+    assert status == 1
+    for field in ("wrong.toml", "name", "picks", "sender", "brief", "brif"):
+        assert field in err
+
+
+def test_export_and_erase(tailormail: Tailormail, shop: Runtime, sample: SampleFiles) -> None:
+    send_all(shop, approved(shop, sample))
+    email = sample.customers.read_text().splitlines()[1].split(",")[1]
+    exported = json.loads(tailormail("customer", "export", email)[1])
+    assert exported["orders"] is not None
+    assert exported["consents"] is not None
+    assert tailormail("customer", "erase", email, "--yes")[0] == 0
+    status, _, err = tailormail("customer", "export", email)
+    assert status == 1
+    assert "no customer" in err
+
+
+def test_the_doctor_says_what_is_in_force(tailormail: Tailormail) -> None:
+    status, out, _ = tailormail("doctor", "--json")
+    parts = {finding["part"]: finding for finding in json.loads(out)}
+    assert status == 0
+    assert parts["PostgreSQL"]["in_force"] == "TAILORMAIL_DATABASE_URL"
+    assert parts["copy"]["in_force"] == "the offline writer"
+
+
+def test_the_doctor_names_what_does_not_answer(
+    tailormail: Tailormail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAILORMAIL_SMTP_URL", "smtp://127.0.0.1:1?tls=none")
+    status, out, _ = tailormail("doctor", "--json")
+    assert status == 1
+    assert not next(f for f in json.loads(out) if f["part"] == "mail")["fine"]
+
+
+def test_malformed_settings_are_refused_before_anything_starts(
+    tailormail: Tailormail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAILORMAIL_SMTP_URL", "relay.example")
+    status, _, err = tailormail("campaign", "list")
+    assert status == 1
+    assert "TAILORMAIL_SMTP_URL" in err
