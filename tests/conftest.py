@@ -16,8 +16,10 @@ from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.embedded import Embedded, EmbeddedUrls
 from campaigns.core.tokens import Signer
 from campaigns.models import Base, schema
+from campaigns.runtime import Runtime
+from campaigns.sampleshop.shop import SampleFiles
+from tests.shop import SECRET, SHOP, fill_shop, make_runtime
 
-SECRET = "a-secret-for-tests-only-0123456789abcdef"
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail"
 
 
@@ -104,3 +106,25 @@ def retail() -> Path:
     if not (RETAIL / "orders.csv.gz").is_file():
         pytest.skip("the retail data is not here: put it at ../shared/data/online-retail beside the checkout")
     return RETAIL
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleFiles:
+    """The sample shop's files, written once."""
+    return SHOP.write(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture
+def runtime(servers: EmbeddedUrls, db: Database, tmp_path: Path) -> Iterator[Runtime]:
+    """Started, on an empty database, with hints recorded instead of sent."""
+    runtime = make_runtime(servers, tmp_path / "data").start()
+    runtime.redis.flushdb()
+    yield runtime
+    runtime.close()
+
+
+@pytest.fixture
+def shop(runtime: Runtime, sample: SampleFiles) -> Runtime:
+    """The same with the sample shop imported and a model trained."""
+    fill_shop(runtime, sample)
+    return runtime

@@ -27,7 +27,15 @@ def make_app(broker_url: str) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         # ... after this many seconds, where the broker is Redis. Sweeping is faster; this is the second net.
-        broker_transport_options={"visibility_timeout": 600},
+        broker_transport_options={
+            "visibility_timeout": 600,
+            # A hint that cannot be handed over soon is given up: the person who waits matters more, and the
+            # scheduler repeats it. Workers reconnect by `broker_connection_retry` all the same.
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0.2,
+            "socket_connect_timeout": 2,
+        },
         # Batches are long: a worker that hoards them would starve the others.
         worker_prefetch_multiplier=1,
         task_default_queue="plan",

@@ -12,8 +12,7 @@ from campaigns import cli
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.conftest import SECRET
-from tests.flows.conftest import approved, send_all
+from tests.shop import SECRET, approved, send_all
 
 Tailormail = Callable[..., tuple[int, str, str]]
 

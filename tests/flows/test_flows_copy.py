@@ -15,7 +15,7 @@ from campaigns.demo.inbox import read_inbox
 from campaigns.models import WrittenCopyRow
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.flows.conftest import approved, fill_shop, make_runtime, send_all
+from tests.shop import approved, fill_shop, make_runtime, send_all
 
 
 @pytest.fixture

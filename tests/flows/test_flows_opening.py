@@ -17,7 +17,7 @@ from campaigns.flows.viewing import Scene
 from campaigns.models import Campaign, ConsentState, Customer, Event, Send, SlotServe
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.flows.conftest import SHOP, approved, send_all
+from tests.shop import SHOP, approved, send_all
 
 THUNDERBIRD = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
 GMAIL_PREFETCH = Asker(

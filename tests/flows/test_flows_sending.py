@@ -19,7 +19,7 @@ from campaigns.flows.send_moves import claim, counts, recount
 from campaigns.models import Campaign, CampaignStatus, ConsentState, Customer, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.flows.conftest import approved, send_all
+from tests.shop import approved, send_all
 
 
 def by_status(runtime: Runtime, campaign_id: int) -> dict[str, int]:

@@ -1,28 +1,18 @@
-"""A Runtime on the test servers, and a small sample shop imported into it."""
+"""What tests do with the small sample shop: make a Runtime, fill it, approve and send."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import pytest
-
-from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.jobs import RecordedJobs
 from campaigns.core.settings import load_settings
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
-from tests.conftest import SECRET
 
+SECRET = "a-secret-for-tests-only-0123456789abcdef"
 SHOP = SampleShop(customers=80, today=date(2026, 11, 1))
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleFiles:
-    """The sample shop's files, written once."""
-    return SHOP.write(tmp_path_factory.mktemp("sample"))
 
 
 def make_runtime(servers: EmbeddedUrls, folder: Path, **overrides: object) -> Runtime:
@@ -39,22 +29,6 @@ def make_runtime(servers: EmbeddedUrls, folder: Path, **overrides: object) -> Ru
         }
     )
     return Runtime(settings, RecordedJobs())
-
-
-@pytest.fixture
-def runtime(servers: EmbeddedUrls, db: Database, tmp_path: Path) -> Iterator[Runtime]:
-    """Started, on an empty database, with hints recorded instead of sent."""
-    runtime = make_runtime(servers, tmp_path / "data").start()
-    runtime.redis.flushdb()
-    yield runtime
-    runtime.close()
-
-
-@pytest.fixture
-def shop(runtime: Runtime, sample: SampleFiles) -> Runtime:
-    """The same with the sample shop imported and a model trained."""
-    fill_shop(runtime, sample)
-    return runtime
 
 
 def fill_shop(runtime: Runtime, sample: SampleFiles) -> None:
