@@ -57,6 +57,7 @@ class Preview:
     weather: str
     findings: tuple[Finding, ...]
     customer: str
+    tracked: bool
 
     def explained(self) -> dict[str, Any]:
         """The same without the mail, as JSON-ready values."""
@@ -65,6 +66,7 @@ class Preview:
             "subject": self.letter.subject,
             "held_back": self.held_back or None,
             "weather": self.weather,
+            "open_tracking": self.tracked,
             "slots": {name: choice.variant_name for name, choice in self.shown.items()},
             "picks": [
                 {
@@ -131,10 +133,13 @@ class Viewing:
         )
         copy = self._shelf.copies_for({0: request})[0][1]
         weather = self._weather_of(scene, place)
-        shown = self._choices(plan, weather, place, person, moment)
+        tracked = "open_tracking" in granted
+        # A scene that was asked for is shown to the marketer; without one, what this customer would get.
+        decided = tracked or bool(scene.place or scene.weather)
+        shown = self._choices(plan, weather, place, person, moment) if decided else _neutral(plan)
         facts = LetterFacts(
             # Send 0 does not exist: the links of a preview are signed and lead nowhere.
-            ref=SendRef(0, plan.id, person.id, "open_tracking" in granted),
+            ref=SendRef(0, plan.id, person.id, tracked),
             addressee=addressee,
             picks=tuple(picked[person.id]),
             copy=copy,
@@ -150,6 +155,7 @@ class Viewing:
             weather.condition.value,
             tuple(check(letter.rendered, letter.content)),
             person.external_id,
+            tracked,
         )
 
     def in_browser(self, token: str) -> str:
@@ -222,6 +228,12 @@ def _marketing_entry(session: Session, customer_id: int) -> int | None:
             ConsentState.granted,
         )
     )
+
+
+def _neutral(plan: CampaignPlan) -> dict[str, Choice]:
+    """What a customer without open_tracking sees: the same for everybody."""
+    shown = [(slot.name, slot.default) for slot in plan.slots]
+    return {name: Choice(v.name, v.picture, v.link, v.product) for name, v in shown}
 
 
 def _place_of(session: Session, name: str, person: Customer) -> Place | None:
