@@ -26,8 +26,7 @@ from campaigns.core.once import written_once
 from campaigns.core.settings import Settings, SmtpAddress
 from campaigns.core.tokens import Signer
 from campaigns.delivery.capture import CaptureTransport
-from campaigns.delivery.journal import Journal
-from campaigns.delivery.journaled import JournaledTransport
+from campaigns.delivery.outlet import Outlet
 from campaigns.delivery.smtp import SmtpTransport
 from campaigns.delivery.transport import Transport
 from campaigns.flows.batches import BatchLine
@@ -87,13 +86,21 @@ class Runtime:
         schema.require_current(self.db)
         return self
 
+    def keep_servers(self) -> None:
+        """Start embedded servers again that have died; nothing to do for servers named by URL.
+
+        Raises:
+            NotConfigured: one of them cannot be started any more.
+        """
+        if self._embedded is not None:
+            self._embedded.acquire()
+
     def close(self) -> None:
         """Let go of everything; embedded servers end with their last user."""
         if "db" in self.__dict__:
             self.db.close()
-        if "transport" in self.__dict__:
-            self.transport.close()
-            self.transport.journal.close()
+        if "outlet" in self.__dict__:
+            self.outlet.close()
         if self._embedded is not None:
             self._embedded.release()
 
@@ -154,14 +161,14 @@ class Runtime:
         return CopyDesk(writer, OfflineWriter())
 
     @cached_property
-    def transport(self) -> JournaledTransport:
-        """The relay, or the capturing folder; one per process, made after forking."""
-        inner: Transport
+    def outlet(self) -> Outlet:
+        """The way out of this process: the relay, or the capturing folder."""
+        return Outlet(self._transport, self.journals, self.host)
+
+    def _transport(self) -> Transport:
         if self.settings.smtp_url:
-            inner = SmtpTransport(SmtpAddress(self.settings.smtp_url), self.settings.helo_name)
-        else:
-            inner = CaptureTransport(self.settings.captured_mail)
-        return JournaledTransport(inner, Journal(self.journals))
+            return SmtpTransport(SmtpAddress(self.settings.smtp_url), self.settings.helo_name)
+        return CaptureTransport(self.settings.captured_mail)
 
     @cached_property
     def dkim(self) -> DkimSigner | None:
@@ -235,11 +242,10 @@ class Runtime:
             picker=self.picker,
             shelf=self.shelf,
             letters=self.letters,
-            transport=self.transport,
+            outlet=self.outlet,
             lease=lease,
         )
-        worker = f"{self.host}:{self.transport.journal.writer}"
-        return Sending(self.db, self.clock, self.jobs, line, worker, self.settings.batch_size, lease)
+        return Sending(self.db, self.clock, self.jobs, line, self.outlet, self.settings.batch_size, lease)
 
     @cached_property
     def recovery(self) -> Recovery:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ log = get_logger(__name__)
 
 _GRACE_SECONDS = 12.0
 _CRASH_LOOP = 5
+_KEEP_SECONDS = 2.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -43,10 +44,15 @@ class Supervisor:
         settings: what is in force; the children get it through their environment.
         overrides: environment variables that differ for the children.
         logs: a folder for their output; None: this process's stderr.
+        keep: called every few seconds, to start again what the services stand on.
     """
 
     def __init__(
-        self, settings: Settings, overrides: Mapping[str, str] | None = None, logs: Path | None = None
+        self,
+        settings: Settings,
+        overrides: Mapping[str, str] | None = None,
+        logs: Path | None = None,
+        keep: Callable[[], None] | None = None,
     ) -> None:
         self._environment = {
             **os.environ,
@@ -57,6 +63,8 @@ class Supervisor:
         }
         self._logs = logs
         self._services: list[Service] = []
+        self._keep = keep or (lambda: None)
+        self._kept = time.monotonic()
         self._stopping = False
 
     def start(self, *services: Service) -> None:
@@ -95,6 +103,9 @@ class Supervisor:
         Raises:
             NotConfigured: one of them ends again and again right after its start.
         """
+        if time.monotonic() - self._kept > _KEEP_SECONDS:
+            self._keep()
+            self._kept = time.monotonic()
         for service in self._services:
             if service.process is None or service.process.poll() is None or self._stopping:
                 continue

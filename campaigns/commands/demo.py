@@ -32,7 +32,7 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
     settings = _demo_settings(settings_in_force())
     runtime = Runtime(settings)
     environment = {**dict.fromkeys(_UNSET, ""), "TAILORMAIL_PUBLIC_URL": settings.public_url}
-    supervisor = Supervisor(settings, environment, settings.folder / "logs")
+    supervisor = Supervisor(settings, environment, settings.folder / "logs", runtime.keep_servers)
     try:
         story = Story(
             runtime, customers, lambda line: click.echo(f"  {line} ...", err=True), supervisor.check

@@ -25,7 +25,9 @@ def send_campaign(campaign_id: int, wait: bool, json_: bool) -> None:
     with connected() as runtime:
         runtime.campaigns.send(campaign_id, "cli")
         if wait:
-            supervisor = Supervisor(runtime.settings, logs=runtime.settings.folder / "logs")
+            supervisor = Supervisor(
+                runtime.settings, logs=runtime.settings.folder / "logs", keep=runtime.keep_servers
+            )
             with supervisor.stopping_on_signals():
                 supervisor.start(worker(runtime.settings), scheduler(runtime.settings))
                 _watch(runtime, supervisor, campaign_id)

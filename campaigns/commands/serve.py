@@ -19,7 +19,7 @@ def run_services(host: str, port: int | None, workers: int) -> None:
     """
     settings = settings_in_force(quiet=False)
     runtime = Runtime(settings)
-    supervisor = Supervisor(settings)
+    supervisor = Supervisor(settings, keep=runtime.keep_servers)
     try:
         runtime.start()
         port = port or urlsplit(settings.public_url).port or 8025

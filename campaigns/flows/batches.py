@@ -21,7 +21,7 @@ from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.errors import TailormailError
 from campaigns.core.log import get_logger
-from campaigns.delivery.journaled import JournaledTransport
+from campaigns.delivery.outlet import Outlet
 from campaigns.delivery.retry import USUAL_PLAN, RetryPlan, next_attempt
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail
 from campaigns.flows.addressees import Addressee, consent_dates, load_addressees
@@ -74,7 +74,7 @@ class BatchLine:
         picker: Picker,
         shelf: CopyShelf,
         letters: Letters,
-        transport: JournaledTransport,
+        outlet: Outlet,
         lease: timedelta,
     ) -> None:
         self._db = db
@@ -83,7 +83,7 @@ class BatchLine:
         self._picker = picker
         self._shelf = shelf
         self._letters = letters
-        self._transport = transport
+        self._outlet = outlet
         self._lease = lease
         self._random = Random()
 
@@ -206,11 +206,11 @@ class BatchLine:
             for r in group
             if r.send.id in going
         ]
-        outcomes = list(self._transport.send_group(mails))
+        outcomes = list(self._outlet.transport.send_group(mails))
         self._suppress_dead(outcomes, {r.send.id: r.recipient for r in group})
         recorded = self._record_outcomes(plan, worker, [self._after(o, attempts) for o in outcomes])
         # Now the database knows; until here a kill would have been answered from the journal.
-        self._transport.journal.settled()
+        self._outlet.transport.journal.settled()
         return tally + recorded
 
     def _suppress_dead(self, outcomes: Sequence[Outcome], recipients: Mapping[int, str]) -> None:

@@ -10,9 +10,10 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
+from campaigns.delivery.outlet import Outlet
 from campaigns.flows.batches import BatchLine, BatchResult
 from campaigns.flows.plans import CampaignPlan, get_campaign, load_plan
-from campaigns.flows.send_moves import ClaimedSend, claim, counts, give_back, recount
+from campaigns.flows.send_moves import ClaimedSend, claim, counts, recount
 from campaigns.models import CampaignStatus, SendStatus
 from campaigns.models.send import FINAL
 
@@ -28,7 +29,7 @@ class Sending:
         clock: Clock,
         jobs: Jobs,
         line: BatchLine,
-        worker: str,
+        outlet: Outlet,
         batch_size: int,
         lease: timedelta,
     ) -> None:
@@ -36,7 +37,7 @@ class Sending:
         self._clock = clock
         self._jobs = jobs
         self._line = line
-        self._worker = worker
+        self._outlet = outlet
         self._batch_size = batch_size
         self._lease = lease
         self._plans: dict[int, CampaignPlan] = {}
@@ -71,10 +72,11 @@ class Sending:
             self.finish_if_done(campaign_id)
             return BatchResult(0)
         try:
-            result = self._line.run(self._plan_of(campaign_id), self._worker, claimed)
+            result = self._line.run(self._plan_of(campaign_id), self._outlet.worker, claimed)
         except BaseException:
-            # Whatever went wrong before SMTP: give the rest back at once instead of after the lease.
-            self._give_back(campaign_id)
+            # The database may be away. What was handed over stands in the journal, which is left to the
+            # sweeper together with all that this worker still holds.
+            self._outlet.abandon()
             raise
         self.finish_if_done(campaign_id)
         return result
@@ -99,11 +101,7 @@ class Sending:
         with self._db.transaction() as session:
             if get_campaign(session, campaign_id).status != CampaignStatus.SENDING:
                 return []
-            return claim(session, campaign_id, self._batch_size, self._worker, now, now + self._lease)
-
-    def _give_back(self, campaign_id: int) -> None:
-        with self._db.transaction() as session:
-            give_back(session, campaign_id, self._worker)
+            return claim(session, campaign_id, self._batch_size, self._outlet.worker, now, now + self._lease)
 
     def _plan_of(self, campaign_id: int) -> CampaignPlan:
         if campaign_id not in self._plans:

@@ -11,7 +11,6 @@ from campaigns.core.errors import Refused
 from campaigns.core.jobs import RecordedJobs
 from campaigns.delivery.fake import BROKEN_AFTER_THE_DOT, Answer, FakeTransport
 from campaigns.delivery.journal import Journal
-from campaigns.delivery.journaled import JournaledTransport
 from campaigns.delivery.transport import Kind, Outcome
 from campaigns.demo.inbox import read_inbox
 from campaigns.flows.addressees import Addressee, load_addressees
@@ -80,17 +79,17 @@ def test_pause_stops_before_the_next_group_and_resume_goes_on(
     shop.campaigns.send(campaign_id, "test")
     shop.sending.plan(campaign_id)
     monkeypatch.setattr("campaigns.flows.batches.GROUP", 10)
-    inner = shop.transport.send_group
+    inner = shop.outlet.transport.send_group
 
     def pause_after_the_first_group(mails: object) -> object:
         shop.campaigns.pause(campaign_id, "test", "looks wrong")
         return inner(mails)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(shop.transport, "send_group", pause_after_the_first_group)
+    monkeypatch.setattr(shop.outlet.transport, "send_group", pause_after_the_first_group)
     assert shop.sending.send_batch(campaign_id).sent == 10
     assert by_status(shop, campaign_id)["sent"] == 10
     assert shop.sending.send_batch(campaign_id).claimed == 0
-    monkeypatch.setattr(shop.transport, "send_group", inner)
+    monkeypatch.setattr(shop.outlet.transport, "send_group", inner)
     shop.campaigns.resume(campaign_id, "test")
     while shop.sending.send_batch(campaign_id).claimed:
         pass
@@ -119,8 +118,8 @@ def test_unsubscribing_while_it_runs_stops_mail_not_yet_sent(shop: Runtime, samp
 def relay(shop: Runtime, answers: dict[str, Answer]) -> FakeTransport:
     """Put a scripted relay in the place of the captured folder."""
     fake = FakeTransport(answers)
-    shop.transport.close()
-    shop.__dict__["transport"] = JournaledTransport(fake, Journal(shop.journals))
+    shop.outlet.close()
+    shop.outlet._make = lambda: fake
     return fake
 
 
@@ -240,3 +239,29 @@ def test_a_scheduled_campaign_starts_when_its_time_has_come(shop: Runtime, sampl
     with shop.db.transaction() as session:
         assert session.get_one(Campaign, campaign_id).started_at is not None
         assert session.scalar(select(Customer.id).limit(1)) is not None
+
+
+def test_outcomes_that_could_not_be_committed_are_settled_from_the_journal(
+    shop: Runtime, sample: SampleFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = approved(shop, sample)
+    shop.campaigns.send(campaign_id, "test")
+    shop.sending.plan(campaign_id)
+
+    def database_away(*_: object) -> None:
+        raise ConnectionError("PostgreSQL was stopped after the mails went out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.flows.batches.BatchLine._record_outcomes", database_away)
+        with pytest.raises(ConnectionError):
+            shop.sending.send_batch(campaign_id)
+    received = len(list(read_inbox(shop.settings.captured_mail, campaign_id)))
+    assert received == 40
+    assert shop.recovery.sweep().sends == {"sent": received}, (
+        "the living worker left its journal to the sweeper"
+    )
+    while shop.sending.send_batch(campaign_id).claimed:
+        pass
+    now = by_status(shop, campaign_id)
+    assert len(list(read_inbox(shop.settings.captured_mail, campaign_id))) == now["sent"]
+    assert now.keys() == {"sent", "held_back"}
