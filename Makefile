@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test serve bench lint format clean
+.PHONY: demo test serve bench lint torture format clean
 
 demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve --json" passes arguments on
 	$(BIN)/tailormail demo $(ARGS)
@@ -23,6 +23,9 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy on the whole tree
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy campaigns workers web tests benchmarks
+
+torture: $(VENV)/.installed-dev  ## some minutes: a campaign of 20,000 while everything is killed; ARGS="--faults 60"
+	$(BIN)/python -m tests.torture.run $(ARGS)
 
 format: $(VENV)/.installed-dev  ## let ruff put the code in order
 	$(BIN)/ruff format .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,13 +20,20 @@ Tailormail = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def tailormail(
-    shop: Runtime, servers: EmbeddedUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shop: Runtime,
+    servers: EmbeddedUrls,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> Tailormail:
     """Runs the command on the sample shop; returns (exit status, stdout, stderr)."""
     monkeypatch.setenv("TAILORMAIL_DATABASE_URL", servers.database_url or "")
     monkeypatch.setenv("TAILORMAIL_REDIS_URL", (servers.redis_url or "").replace("db=0", "db=8"))
     monkeypatch.setenv("TAILORMAIL_DATA_DIR", str(shop.settings.folder))
     monkeypatch.setenv("TAILORMAIL_SECRET_KEY", SECRET)
+
+    logging_before = logging.getLogger().handlers[:]
+    request.addfinalizer(lambda: logging.getLogger().handlers.__setitem__(slice(None), logging_before))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["tailormail", *arguments])
