@@ -1,0 +1,1 @@
+"""What this machine does: each stage measured on real servers, beside a floor measured in the same run."""

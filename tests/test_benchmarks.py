@@ -1,0 +1,60 @@
+"""`python -m benchmarks` measures every subject, each with its floor, and says so in one JSON object."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measuring import measure
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = {
+    "import_customers", "import_products", "import_orders", "import_consents", "train", "picks",
+    "copy_offline", "letters", "letters_dkim", "sends_captured", "sends_smtp", "opens",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_everything_is_measured_beside_its_floor() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--customers", "100", "--json"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["customers"] == 100
+    assert told["seconds"] > 0
+    assert told["figures"].keys() == FIGURES
+    for name, figure in told["figures"].items():
+        assert min(figure["value"], figure["floor"], figure["times_floor"]) > 0, name
+        assert figure["floor_is"], name
+        assert figure["unit"] == "s" or figure["unit"].endswith("/s"), name
+
+
+def test_a_figure_is_a_median_without_its_warm_up() -> None:
+    naps = iter([0.2, 0.02, 0.02, 0.02])  # The first time is slow, as first times are.
+
+    def work() -> int:
+        time.sleep(next(naps))
+        return 5
+
+    def floor() -> int:
+        time.sleep(0.0005)
+        return 1
+
+    figure = measure(work, "mails/s", floor=floor, floor_is="a nap", seconds=0.0)
+    assert figure.repetitions == 3
+    assert 50 < figure.value <= 250, "4 ms a unit, or more where the machine is busy"
+    assert figure.times_floor is not None and figure.times_floor > 1
+
+
+def test_work_that_runs_out_ends_the_measurement() -> None:
+    left = iter([7, 7, 0])
+    assert measure(lambda: next(left), "opens/s").repetitions == 1
+    with pytest.raises(RuntimeError, match="nothing was left"):
+        measure(lambda: 0, "opens/s")
