@@ -36,7 +36,7 @@ def measure(
     floor: Work | None = None,
     floor_is: str = "",
     prepare: Callable[[], None] | None = None,
-    seconds: float = 3.0,
+    seconds: float = 2.5,
 ) -> Figure:
     """Repeat `work` for about `seconds`, at least 3 and at most 9 times, after once to warm up.
 

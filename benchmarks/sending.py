@@ -11,7 +11,7 @@ from benchmarks.measuring import Figure, Work, measure
 from benchmarks.sink import Sink, running_sink
 from campaigns.runtime import Runtime
 
-_SECONDS = 8.0
+_SECONDS = 6.0
 
 
 def figures(bench: Bench) -> dict[str, Figure]:

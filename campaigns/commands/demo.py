@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import click
@@ -17,7 +18,6 @@ from campaigns.demo.summary import Summary
 from campaigns.runtime import Runtime
 from campaigns.supervisor import Supervisor, scheduler, web, worker
 
-_PORTS_TRIED = 50
 # Sample customers are nobody's, and their mail goes nowhere: whatever relay, model or weather service is set.
 _UNSET = ("TAILORMAIL_SMTP_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "TAILORMAIL_WEATHER_URL")
 
@@ -66,14 +66,12 @@ def _demo_settings(settings: Settings) -> Settings:
 
 
 def _free_port(first: int) -> int:
-    for port in range(first, first + _PORTS_TRIED):
-        with socket.socket() as probe:
+    # Not the next one in order: two demos that start together would both find that free.
+    for port in (first, 0):
+        with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
     return first
 
 

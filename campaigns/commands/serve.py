@@ -18,8 +18,13 @@ def run_services(host: str, port: int | None, workers: int) -> None:
         NotConfigured: a service does not start, or the schema is another one.
     """
     settings = settings_in_force(quiet=False)
+    if port and "public_url" not in settings.model_fields_set:
+        # Links must lead where we listen; behind a proxy, TAILORMAIL_PUBLIC_URL says so.
+        settings = settings.model_copy(update={"public_url": f"http://{host}:{port}"})
     runtime = Runtime(settings)
-    supervisor = Supervisor(settings, keep=runtime.keep_servers)
+    supervisor = Supervisor(
+        settings, {"TAILORMAIL_PUBLIC_URL": settings.public_url}, keep=runtime.keep_servers
+    )
     try:
         runtime.start()
         port = port or urlsplit(settings.public_url).port or 8025

@@ -94,7 +94,8 @@ class MailContent:
 
     `slots` by name; a template leaves out a slot it is not given. `language` chooses the fixed words (with
     English where the template has none). `consent_since` is the day the customer agreed to marketing.
-    `open_pixel_url` is None for a customer without open_tracking, and the mail then says so.
+    `open_pixel_url` is None for a customer without open_tracking, and the mail then says so;
+    `with_pixel` False leaves the pixel out of a copy that is only looked at.
     """
 
     copy: Copy
@@ -106,6 +107,7 @@ class MailContent:
     language: str = "en"
     consent_since: date | None = None
     open_pixel_url: str | None = None
+    with_pixel: bool = True
 
     @property
     def personal(self) -> bool:

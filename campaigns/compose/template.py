@@ -109,6 +109,7 @@ class MailTemplate:
             "first_name": name,
             "consent_since": content.consent_since,
             "open_pixel_url": content.open_pixel_url,
+            "with_pixel": content.with_pixel,
         }
 
 

@@ -83,8 +83,11 @@ class _Draft:
         )
 
     def _common_slots(self) -> dict[str, str]:
-        title = self._title(self.request.picks[0]) if self.request.picks else ""
-        return {"category": self._category(self.request.favourite_category), "title": title}
+        picks, favourite = self.request.picks, self.request.favourite_category
+        title = self._title(picks[0]) if picks else ""
+        # A favourite that none of the picks belongs to is not promised.
+        shown = any(pick.product.category == favourite for pick in picks)
+        return {"category": self._category(favourite) if shown else "", "title": title}
 
     def _title(self, pick: Pick) -> str:
         title = pick.product.title

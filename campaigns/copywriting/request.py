@@ -14,7 +14,7 @@ from campaigns.models.values import Pick
 STAGES = ("newcomer", "active", "lapsing", "loyal")
 SEASONS = ("spring", "summer", "autumn", "winter")
 # Raised whenever the prompt or the offline phrases change, so that no cell keeps a copy of the old words.
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 # Reasons that speak of the product; all others speak of what the customer did.
 IMPERSONAL_REASONS = ("best_seller", "recent_favourite")
 

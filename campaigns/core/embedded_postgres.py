@@ -160,5 +160,8 @@ def _as_server_account() -> list[str]:
     if setpriv is None:
         raise NotConfigured("as root the embedded PostgreSQL needs setpriv (util-linux); or use another user")
     user, group = (str(number) for number in _server_account())
-    return [setpriv, f"--reuid={user}", f"--regid={group}", "--clear-groups",
-            "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]  # fmt: skip
+    return [
+        setpriv, f"--reuid={user}", f"--regid={group}", "--clear-groups",
+        # initdb asks access(2), which forgets the capabilities of whoever is not root, but for this bit.
+        "--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override",
+    ]  # fmt: skip

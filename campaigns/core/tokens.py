@@ -98,6 +98,10 @@ def _decode(token: str) -> bytes:
     if not token.isascii() or len(token) > 200:
         raise BadToken("this link is damaged")
     try:
-        return base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise BadToken("this link is damaged") from None
+    if _encode(raw) != token:
+        # The last character has bits to spare: one token must not be written in several ways.
+        raise BadToken("this link is damaged")
+    return raw

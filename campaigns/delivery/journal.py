@@ -22,6 +22,7 @@ import re
 import secrets
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,7 +125,8 @@ class Journal:
             return
         self._close_segment()
         if not segments_of(self._folder, self.writer):
-            (self._folder / f"{self.writer}.lock").unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._folder / f"{self.writer}.lock").unlink(missing_ok=True)
         os.close(self._lock)
         self._lock = None
 

@@ -66,10 +66,18 @@ class Campaigns:
         return self._create(check_campaign(raw, where="campaign"), read_picture)
 
     def _create(self, description: CampaignFile, read_picture: Callable[[str], bytes]) -> int:
-        load_template(description.template)
+        template = load_template(description.template)
         parse_segment(description.segment)
-        checked_url(parse_brief(description.brief).call_to_action_url, where="brief.call_to_action_url")
+        brief = parse_brief(description.brief)
+        checked_url(brief.call_to_action_url, where="brief.call_to_action_url")
         slots, files = parse_slots(description.slots, read_picture)
+        unknown = [slot.name for slot in slots if slot.name not in template.slots]
+        if unknown:
+            known = ", ".join(template.slots) or "none"
+            raise BadInput(
+                f"the template {description.template} has no slot {unknown[0]!r}; it has {known}",
+                where="slots",
+            )
         start = description.schedule.start
         with self._db.transaction() as session:
             keep_pictures(session, files)
@@ -77,7 +85,7 @@ class Campaigns:
                 **description.model_dump(
                     include={"name", "template", "picks", "sender", "reply_to", "postal_address", "segment"}
                 ),
-                brief=description.brief,
+                brief=brief.as_json(),
                 slots=[slot.to_json() for slot in slots],
                 status=CampaignStatus.DRAFT.value,
                 scheduled_at=None if isinstance(start, str) else start,

@@ -68,7 +68,7 @@ class Letters:
         copy = fill(facts.copy, _blanks(plan, facts))
         content = self._content(plan, facts, copy, slot_pictures or {})
         if not pixel:
-            content = replace(content, open_pixel_url=None)
+            content = replace(content, with_pixel=False)
         rendered = plan.template.render(content)
         identity = message_id(self._signer, facts.ref.send_id, plan.domain)
         message = build_message(rendered, self._envelope(plan, facts, copy, identity), self._clock)

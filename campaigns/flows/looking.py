@@ -9,7 +9,7 @@ from campaigns.audience.customers import find
 from campaigns.compose.content import reason_words
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
-from campaigns.core.errors import NotFound
+from campaigns.core.errors import NotFound, Refused
 from campaigns.flows.picking import Picker
 
 
@@ -26,6 +26,7 @@ class Looking:
 
         Raises:
             NotFound: there is no such customer.
+            Refused: there is no model, or nothing in stock.
         """
         with self._db.transaction() as session:
             person = find(session, self._keyring, customer)
@@ -33,6 +34,8 @@ class Looking:
                 raise NotFound(f"there is no customer {customer}; give an address or an external id")
             personal = "profiling" in states(session, [person.id]).get(person.id, frozenset())
         _, picks = self._picker.pick({person.id: personal}, n)
+        if not picks[person.id]:
+            raise Refused("nothing can be picked: import products and orders, then run `tailormail train`")
         return [
             {
                 "rank": pick.rank + 1,

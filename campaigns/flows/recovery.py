@@ -177,6 +177,9 @@ def _by_journal(send: _Held, said: Replay) -> tuple[SendStatus, str]:
     state = said.get(send.id)
     if send.status not in (SendStatus.SENDING, SendStatus.UNCERTAIN):
         return SendStatus.PLANNED, ""
+    if state is None and send.status is SendStatus.UNCERTAIN:
+        # Its records were settled: the answer that never came is in the database, and stays.
+        return SendStatus.UNCERTAIN, ""
     if state is None:
         return (SendStatus.PLANNED, "") if said.complete else (SendStatus.UNCERTAIN, _ENDED_IN_FLIGHT)
     return _by_outcome(state)

@@ -138,8 +138,8 @@ class Viewing:
         decided = tracked or bool(scene.place or scene.weather)
         shown = self._choices(plan, weather, place, person, moment) if decided else _neutral(plan)
         facts = LetterFacts(
-            # Send 0 does not exist: the links of a preview are signed and lead nowhere.
-            ref=SendRef(0, plan.id, person.id, tracked),
+            # Send and customer 0 do not exist: who tries the links of a preview unsubscribes nobody.
+            ref=SendRef(0, plan.id, 0, tracked),
             addressee=addressee,
             picks=tuple(picked[person.id]),
             copy=copy,

@@ -75,10 +75,8 @@ class Campaign(Base):
             return None
         allowed = TRANSITIONS[CampaignStatus(self.status)]
         if target not in allowed:
-            ways = ", ".join(sorted(allowed)) or "nowhere: it has ended"
-            raise Refused(
-                f"campaign {self.id} is {self.status} and cannot become {target}; from here it goes to {ways}"
-            )
+            ways = f"it can become {', '.join(sorted(allowed))}" if allowed else "it has ended"
+            raise Refused(f"campaign {self.id} is {self.status} and cannot become {target}; {ways}")
         record = CampaignTransition(
             campaign_id=self.id, from_status=self.status, to_status=target.value, at=at, by=by, why=why
         )

@@ -121,6 +121,29 @@ def test_every_wrong_field_of_a_campaign_file_is_named(tailormail: Tailormail, t
         assert field in err
 
 
+def test_a_date_in_the_offer_is_kept_and_a_slot_that_the_template_lacks_is_refused(
+    tailormail: Tailormail, sample: SampleFiles
+) -> None:
+    described = sample.campaign.read_text()
+    dated = sample.campaign.with_name("dated.toml")
+    dated.write_text(
+        described.replace(
+            "[[slots]]",
+            '[brief.offer]\namount_percent = 10\ncode = "STEAM"\nends = 2027-12-24\n\n[[slots]]',
+            1,
+        )
+    )
+    status, out, _ = tailormail("campaign", "create", str(dated), "--json")
+    assert status == 0
+    shown = json.loads(tailormail("campaign", "show", str(json.loads(out)["id"]), "--json")[1])
+    assert shown["brief"]["offer"]["ends"] == "2027-12-24"
+    lacking = sample.campaign.with_name("lacking.toml")
+    lacking.write_text(described.replace('name = "hero"', 'name = "banner"'))
+    status, _, err = tailormail("campaign", "create", str(lacking))
+    assert status == 1
+    assert "no slot 'banner'; it has hero" in err
+
+
 def test_export_and_erase(tailormail: Tailormail, shop: Runtime, sample: SampleFiles) -> None:
     send_all(shop, approved(shop, sample))
     email = sample.customers.read_text().splitlines()[1].split(",")[1]

@@ -200,6 +200,12 @@ def test_a_preview_shows_any_weather_and_says_why(sent: Runtime, sample: SampleF
     assert hero(sample, "rain") in rain.letter.rendered.html
     assert hero(sample, "snow") in snow.letter.rendered.html
     assert len(rain.explained()["picks"]) == 4
+    links = rain.letter.content.links
+    sent.feedback.unsubscribe(links.unsubscribe.rpartition("/")[2])
+    with sent.db.transaction() as session:
+        assert (
+            session.scalar(text("select count(*) from consent_entries where source like '%unsubscribe'")) == 0
+        )
     assert not [f for f in rain.findings if f.severity == "error"]
 
 

@@ -195,6 +195,20 @@ def test_a_dead_workers_sends_go_where_its_journal_says(shop: Runtime, sample: S
     assert shop.recovery.sweep().sends == {}, "a second sweep finds nothing"
 
 
+def test_what_is_uncertain_stays_so_when_its_worker_dies_later(shop: Runtime, sample: SampleFiles) -> None:
+    """Found by the kill test: the journal was settled, and silence about a send is not "never handed over"."""
+    unclear = _mailable(shop)[0].email
+    relay(shop, {unclear: BROKEN_AFTER_THE_DOT})
+    campaign_id = approved(shop, sample)
+    send_all(shop, campaign_id)
+    assert by_status(shop, campaign_id)["uncertain"] == 1
+    journal = shop.outlet.transport.journal
+    journal.intent(10**9)  # Something unsettled, so that the journal outlives its worker.
+    shop.outlet.close()
+    shop.recovery.sweep()
+    assert by_status(shop, campaign_id)["uncertain"] == 1
+
+
 def test_hints_may_be_lost(shop: Runtime, sample: SampleFiles) -> None:
     campaign_id = approved(shop, sample)
     shop.campaigns.send(campaign_id, "test")
