@@ -51,6 +51,7 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
             if serve:
                 welcome(runtime)
                 supervisor.run_until_stopped()
+                click.echo("stopping ...", err=True)
     finally:
         runtime.close()
     return 1 if summary.faults else 0

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import click
+import requests
 
 from campaigns.commands.parts import settings_in_force
 from campaigns.runtime import Runtime
 from campaigns.supervisor import Supervisor, scheduler, web, worker
+
+_PATIENCE_SECONDS = 30.0
 
 
 def run_services(host: str, port: int | None, workers: int) -> None:
@@ -30,10 +35,23 @@ def run_services(host: str, port: int | None, workers: int) -> None:
         port = port or urlsplit(settings.public_url).port or 8025
         with supervisor.stopping_on_signals():
             supervisor.start(web(host, port), worker(settings, workers), scheduler(settings))
+            wait_for_web(f"http://{host}:{port}", supervisor)
             welcome(runtime)
             supervisor.run_until_stopped()
+            click.echo("stopping ...", err=True)
     finally:
         runtime.close()
+
+
+def wait_for_web(url: str, supervisor: Supervisor) -> None:
+    """Return when the web part answers, so that a link which is shown works; or when it takes too long."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not supervisor.stopping and time.monotonic() < deadline:
+        supervisor.check()
+        with suppress(requests.RequestException):
+            requests.get(f"{url}/healthz", timeout=2)
+            return
+        time.sleep(0.1)
 
 
 def welcome(runtime: Runtime) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 
 from babel import Locale, UnknownLocaleError
@@ -129,6 +130,7 @@ def pick_view(pick: Pick, *, line: str, link: str, locale: str, language: str) -
     )
 
 
+@lru_cache(maxsize=8192)
 def price_text(amount: Decimal, currency: str, locale: str) -> str:
     """`1299.5, "EUR", "de_DE"` -> `1.299,50 €`; an unknown locale is written the English way."""
     return format_currency(amount, currency, locale=_locale(locale))
@@ -174,6 +176,7 @@ def one_line(text: str) -> str:
     return re.sub(r"[ \t]+", " ", _UNPRINTABLE.sub(" ", text)).strip()
 
 
+@lru_cache(maxsize=512)
 def _locale(name: str) -> Locale:
     tag = re.sub(r"^no\b", "nb", name.strip().replace("-", "_"), flags=re.IGNORECASE)
     for candidate in (tag, tag.split("_")[0]):

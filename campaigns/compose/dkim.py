@@ -93,7 +93,12 @@ def _relaxed_header(line: bytes) -> bytes:
 
 
 def _relaxed_body(body: bytes) -> bytes:
-    """RFC 6376, 3.4.4."""
-    lines = re.sub(rb"[ \t]+(?=\r\n|$)", b"", _WHITE_SPACE.sub(b" ", body))
-    lines = re.sub(rb"(?:\r\n)+\Z", b"", lines)
-    return lines + b"\r\n" if lines else b""
+    """RFC 6376, 3.4.4. By plain replacing: regular expressions took two thirds of the time of a signature."""
+    body = body.replace(b"\t", b" ")
+    while b"  " in body:
+        body = body.replace(b"  ", b" ")
+    body = body.replace(b" \r\n", b"\r\n").rstrip(b" ")
+    end = len(body)
+    while body.endswith(b"\r\n", 0, end):
+        end -= 2
+    return body[:end] + b"\r\n" if end else b""

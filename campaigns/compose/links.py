@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from campaigns.core.errors import BadInput
@@ -36,6 +37,7 @@ class Links:
     view: str
 
 
+@lru_cache(maxsize=8192)  # The same shop's URLs stand in every mail.
 def checked_url(url: str, where: str = "url") -> str:
     """The same URL if it is an absolute http or https one.
 

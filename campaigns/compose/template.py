@@ -177,8 +177,22 @@ def _to_html(source: str, where: str) -> str:
     return output.content
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """The sandbox, remembering its verdicts: they depend on type and attribute alone, and a mail asks 90 times."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._verdicts: dict[tuple[type, str], bool] = {}
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        asked = type(obj), attr
+        if asked not in self._verdicts:
+            self._verdicts[asked] = super().is_safe_attribute(obj, attr, value)
+        return self._verdicts[asked]
+
+
 def _compile(source: str, where: str, *, html_escaping: bool) -> Template:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Sandbox(
         autoescape=html_escaping, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     try:

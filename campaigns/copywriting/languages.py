@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 
@@ -26,6 +27,7 @@ def language_for(locale: str, offered: Sequence[str]) -> str:
     return FALLBACK if FALLBACK in offered else offered[0]
 
 
+@lru_cache(maxsize=512)
 def formatting_locale(language: str, locale: str) -> Locale:
     """The Babel locale for numbers and dates inside text of `language`, as regional as is known.
 

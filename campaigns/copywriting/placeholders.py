@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_percent
 
@@ -139,7 +141,7 @@ def _texts(values: PlaceholderValues) -> dict[str, str]:
     texts = {"first_name": presentable_name(values.first_name)}
     for number, (amount, currency) in _numbered(values.prices):
         known = amount > 0 and _CURRENCY.fullmatch(currency)
-        texts[f"price_{number}"] = format_currency(amount, currency, locale=locale) if known else ""
+        texts[f"price_{number}"] = _money(amount, currency, locale) if known else ""
     offer = values.offer
     if offer is not None:
         if offer.amount_percent is not None:
@@ -148,6 +150,11 @@ def _texts(values: PlaceholderValues) -> dict[str, str]:
             texts["offer_ends"] = format_date(offer.ends, "long", locale=locale)
         texts["offer_code"] = offer.code
     return texts
+
+
+@lru_cache(maxsize=8192)
+def _money(amount: Decimal, currency: str, locale: Locale) -> str:
+    return format_currency(amount, currency, locale=locale)
 
 
 def _numbered(

@@ -6,6 +6,7 @@ import email
 import email.header
 import email.policy
 import email.utils
+import re
 from email.message import EmailMessage
 
 import dkim
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.compose.content import one_line
-from campaigns.compose.dkim import DkimSigner
+from campaigns.compose.dkim import DkimSigner, _relaxed_body
 from campaigns.compose.mime import build_message, feedback_id, message_id
 from campaigns.compose.template import RenderedMail, load_template
 from campaigns.core.errors import BadInput, NotConfigured
@@ -213,3 +214,12 @@ def test_keys_that_cannot_sign() -> None:
         DkimSigner(pem(KEY), "s1; d=evil", "x.example")
     with pytest.raises(BadInput):
         DkimSigner(pem(KEY), "s1", "x.example").sign(b"Subject: no from\r\n\r\nx")
+
+
+@given(st.lists(st.sampled_from([b" ", b"\t", b"\r\n", b"a", b".", b"\xc3\xb8"]), max_size=60).map(b"".join))
+def test_a_relaxed_body_is_what_the_rfc_says(body: bytes) -> None:
+    """RFC 6376, 3.4.4, line by line: the slow way that the fast one has to agree with."""
+    lines = [re.sub(rb"[ \t]+", b" ", line).rstrip(b" ") for line in body.split(b"\r\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    assert _relaxed_body(body) == b"".join(line + b"\r\n" for line in lines)
