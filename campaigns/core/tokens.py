@@ -40,8 +40,8 @@ class Signer:
         body = bytes([_VERSION]) + self._newest + b"".join(_varint(number) for number in numbers)
         return _encode(body + self._mac(self._keys[self._newest], kind, body))
 
-    def verify(self, kind: str, token: str) -> tuple[int, ...]:
-        """The numbers of a token of this kind.
+    def verify(self, kind: str, token: str, count: int | None = None) -> tuple[int, ...]:
+        """The numbers of a token of this kind; with `count`, exactly so many.
 
         Raises:
             BadToken: forged, damaged, of another kind, or signed with a key that was retired.
@@ -53,7 +53,10 @@ class Signer:
         key = self._keys.get(body[1:3])
         if key is None or not hmac.compare_digest(mac, self._mac(key, kind, body)):
             raise BadToken("this link is not valid")
-        return _numbers(body[3:])
+        numbers = _numbers(body[3:])
+        if count is not None and len(numbers) != count:
+            raise BadToken("this link is damaged")
+        return numbers
 
     def code(self, kind: str, *numbers: int, length: int = 16) -> str:
         """A short authentic code (lower-case hexadecimal) that is a function of its numbers."""

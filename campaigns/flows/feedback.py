@@ -12,7 +12,7 @@ from campaigns.compose.content import language_of
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT, checked_url
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
-from campaigns.core.errors import BadInput, BadToken, NotFound
+from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.log import get_logger
 from campaigns.core.tokens import Signer
 from campaigns.flows.happenings import Happening, record_event
@@ -54,10 +54,7 @@ class Feedback:
             BadToken: forged or damaged.
             NotFound: the mail or what it pointed to is gone.
         """
-        numbers = self._signer.verify("click", token)
-        if len(numbers) != 3:
-            raise BadToken("this link is damaged")
-        send_id, kind, number = numbers
+        send_id, kind, number = self._signer.verify("click", token, count=3)
         with self._db.transaction() as session:
             send = session.get(Send, send_id)
             if send is None:
@@ -93,7 +90,7 @@ class Feedback:
         Raises:
             BadToken: forged or damaged.
         """
-        customer_id, send_id = self._person(self._signer.verify("unsubscribe", token))
+        customer_id, send_id = self._signer.verify("unsubscribe", token, count=2)
         with self._db.transaction() as session:
             self._withdraw(session, customer_id, send_id, "marketing", source)
 
@@ -103,7 +100,7 @@ class Feedback:
         Raises:
             BadToken: forged or damaged.
         """
-        customer_id, _ = self._person(self._signer.verify("unsubscribe", token))
+        customer_id, _ = self._signer.verify("unsubscribe", token, count=2)
         with self._db.transaction() as session:
             return _language(session, customer_id)
 
@@ -113,7 +110,7 @@ class Feedback:
         Raises:
             BadToken: forged or damaged.
         """
-        customer_id, send_id = self._person(self._signer.verify("preferences", token))
+        customer_id, send_id = self._signer.verify("preferences", token, count=2)
         with self._db.transaction() as session:
             granted = states(session, [customer_id]).get(customer_id, frozenset())
             return Preferences(customer_id, send_id, _language(session, customer_id), granted)
@@ -167,12 +164,6 @@ class Feedback:
                     detail={"source": source},
                 ),
             )
-
-    @staticmethod
-    def _person(numbers: tuple[int, ...]) -> tuple[int, int]:
-        if len(numbers) != 2:
-            raise BadToken("this link is damaged")
-        return numbers[0], numbers[1]
 
 
 def _target(session: Session, send: Send, kind: int, number: int) -> str:

@@ -109,9 +109,9 @@ class Opening:
 
     def _answer(self, token: str, asker: Asker) -> PictureAnswer:
         try:
-            send_id, slot_number = self._pair(self._signer.verify("open", token))
+            send_id, slot_number = self._signer.verify("open", token, count=2)
         except BadToken:
-            campaign_id, slot_number = self._pair(self._signer.verify("open-anon", token))
+            campaign_id, slot_number = self._signer.verify("open-anon", token, count=2)
             return self._default_of(campaign_id, slot_number)
         opened, campaign_id = self._look_up(send_id)
         if opened is None:
@@ -195,11 +195,7 @@ class Opening:
             granted = states(session, [row.customer_id]).get(row.customer_id, frozenset())
         if row.erased_at is not None or "open_tracking" not in granted:
             return None, row.campaign_id
-        home = (
-            Home(row.latitude, row.longitude, row.country, row.timezone)
-            if row.latitude is not None and row.longitude is not None
-            else None
-        )
+        home = Home.known(row.latitude, row.longitude, row.country, row.timezone)
         return (
             _Opened(
                 send_id, row.campaign_id, row.customer_id, row.sent_at, home, row.country, row.timezone,
@@ -250,12 +246,6 @@ class Opening:
 
     def _since(self, sent_at: datetime | None) -> float | None:
         return (self._clock.now() - sent_at).total_seconds() if sent_at else None
-
-    @staticmethod
-    def _pair(numbers: tuple[int, ...]) -> tuple[int, int]:
-        if len(numbers) != 2:
-            raise BadToken("this link is damaged")
-        return numbers[0], numbers[1]
 
 
 def _pixel() -> PictureAnswer:

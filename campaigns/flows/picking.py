@@ -6,10 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select
-
 from campaigns.core.db import Database
-from campaigns.models import RecommenderModelRow
 from campaigns.models.values import Pick, ProductFacts, Reason
 from campaigns.recommend.recommender import History, Recommender
 from campaigns.recommend.storage import load_active, load_catalogue, load_histories
@@ -26,7 +23,7 @@ class Picker:
         self._lock = threading.Lock()
         self._recommender: Recommender | None = None
         self._catalogue: dict[int, ProductFacts] = {}
-        self._loaded: tuple[int | None, float] | None = None
+        self._loaded_at: float | None = None
 
     def pick(self, personal: Mapping[int, bool], n: int) -> tuple[dict[int, History], dict[int, list[Pick]]]:
         """Histories and picks by customer id; `personal` says who granted profiling."""
@@ -50,16 +47,13 @@ class Picker:
 
     def _current(self) -> Recommender | None:
         with self._lock:
-            if self._loaded and time.monotonic() - self._loaded[1] < CATALOGUE_SECONDS:
+            if self._loaded_at is not None and time.monotonic() - self._loaded_at < CATALOGUE_SECONDS:
                 return self._recommender
             with self._db.transaction() as session:
-                version = session.scalar(
-                    select(func.max(RecommenderModelRow.id)).where(RecommenderModelRow.active)
-                )
                 model = load_active(session)
                 self._catalogue = load_catalogue(session)
             self._recommender = Recommender(model, self._catalogue) if model else None
-            self._loaded = (version, time.monotonic())
+            self._loaded_at = time.monotonic()
             return self._recommender
 
 

@@ -16,7 +16,7 @@ from campaigns.compose.preflight import Finding, check
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
-from campaigns.core.errors import BadInput, BadToken, NotFound
+from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import consent_dates, load_addressees
 from campaigns.flows.letters import Letter, LetterFacts, Letters
@@ -165,11 +165,9 @@ class Viewing:
             BadToken: forged or damaged.
             NotFound: the mail, its copy or its customer is gone.
         """
-        numbers = self._signer.verify("view", token)
-        if len(numbers) != 1:
-            raise BadToken("this link is damaged")
+        (send_id,) = self._signer.verify("view", token, count=1)
         with self._db.transaction() as session:
-            send = session.get(Send, numbers[0])
+            send = session.get(Send, send_id)
             if send is None or send.copy_id is None:
                 raise NotFound("this mail is no longer known")
             plan = load_plan(session, send.campaign_id)
@@ -238,11 +236,7 @@ def _neutral(plan: CampaignPlan) -> dict[str, Choice]:
 
 def _place_of(session: Session, name: str, person: Customer) -> Place | None:
     if not name:
-        home = (
-            Home(person.latitude, person.longitude, person.country, person.timezone)
-            if person.latitude is not None and person.longitude is not None
-            else None
-        )
+        home = Home.known(person.latitude, person.longitude, person.country, person.timezone)
         return locate(Requester.UNKNOWN, None, home, False, None, None)
     latitude, comma, longitude = name.partition(",")
     if comma:

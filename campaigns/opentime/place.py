@@ -24,6 +24,15 @@ class Home:
     country: str = ""
     timezone: str = ""
 
+    @classmethod
+    def known(
+        cls, latitude: float | None, longitude: float | None, country: str, timezone: str
+    ) -> Home | None:
+        """The home of a profile, None where its coordinates are not known."""
+        if latitude is None or longitude is None:
+            return None
+        return cls(latitude, longitude, country, timezone)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
