@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test serve bench lint torture format clean
+.PHONY: demo test serve bench bench-send bench-freeze lint torture format clean
 
 demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve --json" passes arguments on
 	$(BIN)/tailormail demo $(ARGS)
@@ -18,6 +18,12 @@ serve: $(VENV)/.installed  ## web, workers and scheduler, on your own data
 
 bench: $(VENV)/.installed-dev  ## what this machine does: sending, opening
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-send: $(VENV)/.installed-dev  ## how fast a campaign goes out, beside bare processes; ARGS="--customers 2000 20000 200000"
+	$(BIN)/python -m benchmarks.send $(ARGS)
+
+bench-freeze: $(VENV)/.installed-dev  ## freezing a million sends, and claiming among millions; needs some GB of disk
+	$(BIN)/python -m benchmarks.freezing $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy on the whole tree
 	$(BIN)/ruff format --check .

@@ -19,10 +19,14 @@ _THUNDERBIRD = Asker(
 def figures(bench: Bench) -> dict[str, Figure]:
     """Opens a second, each the first one of a mail that was sent by an earlier measurement."""
     runtime = bench.runtime
-    wanted = select(Send.id).where(Send.tracked, Send.status == SendStatus.SENT.value).order_by(Send.id)
+    wanted = (
+        select(Send.campaign_id, Send.id)
+        .where(Send.tracked, Send.status == SendStatus.SENT.value)
+        .order_by(Send.id)
+    )
     with runtime.db.transaction() as session:
-        sends = session.scalars(wanted).all()
-    tokens = iter([runtime.signer.sign("open", send, 0) for send in sends])
+        sends = session.execute(wanted).all()
+    tokens = iter([runtime.signer.sign("open", campaign, send, 0) for campaign, send in sends])
     at_once = max(1, min(_AT_ONCE, len(sends) // _REPETITIONS))
     shown = bench.plan.slots[0].default.picture
 

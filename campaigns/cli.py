@@ -12,6 +12,7 @@ import click
 
 from campaigns import __version__
 from campaigns.commands.output import as_json, refuse, show_pairs, show_table
+from campaigns.commands.reconcile_command import reconcile
 from campaigns.core.errors import TailormailError
 
 if TYPE_CHECKING:
@@ -246,19 +247,7 @@ def report(campaign_id: int, json_: bool) -> None:
     as_json(found) if json_ else show_pairs(f"report of campaign {campaign_id}", list(found.items()))
 
 
-@cli.command()
-@click.argument("campaign_id", type=int, metavar="ID")
-@json_option
-def reconcile(campaign_id: int, json_: bool) -> None:
-    """Name every mail of which nobody knows whether it arrived."""
-    with connected() as runtime:
-        rows = runtime.reporting.reconcile(campaign_id)
-    if json_:
-        as_json(rows)
-    elif rows:
-        show_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
-    else:
-        click.echo("nothing is uncertain")
+cli.add_command(reconcile)
 
 
 @cli.command()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import redis
@@ -22,15 +23,22 @@ from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.embedded import Embedded, make_private
 from campaigns.core.jobs import Jobs, NoJobs
+from campaigns.core.meters import Meters
 from campaigns.core.once import written_once
-from campaigns.core.settings import Settings, SmtpAddress
+from campaigns.core.settings import Settings
 from campaigns.core.tokens import Signer
+from campaigns.delivery.buckets import Buckets
 from campaigns.delivery.capture import CaptureTransport
+from campaigns.delivery.gate import Gate
 from campaigns.delivery.outlet import Outlet
+from campaigns.delivery.relay_plan import Relay, RelayPlan, load_relay_plan
+from campaigns.delivery.relays import RelaysTransport
 from campaigns.delivery.smtp import SmtpTransport
 from campaigns.delivery.transport import Transport
+from campaigns.flows.admission import Admission
 from campaigns.flows.batches import BatchLine
 from campaigns.flows.campaigns import Campaigns
+from campaigns.flows.claims import Claims
 from campaigns.flows.feedback import Feedback
 from campaigns.flows.hosting import Hosting
 from campaigns.flows.importing import Importing
@@ -38,13 +46,19 @@ from campaigns.flows.letters import Letters
 from campaigns.flows.looking import Looking
 from campaigns.flows.opening import Opening
 from campaigns.flows.picking import Picker
+from campaigns.flows.reconciling import Reconciling
 from campaigns.flows.recovery import Recovery
 from campaigns.flows.reporting import Reporting
+from campaigns.flows.retention import Retention
 from campaigns.flows.rights import Rights
 from campaigns.flows.sending import Sending
+from campaigns.flows.sent_today import SentToday
+from campaigns.flows.tailoring import Tailor
 from campaigns.flows.training import Training
 from campaigns.flows.viewing import Viewing
+from campaigns.flows.warming import Warming
 from campaigns.flows.wording import CopyShelf
+from campaigns.flows.wordsmith import Wordsmith
 from campaigns.models import schema
 from campaigns.opentime.apple_egress import AppleEgress
 from campaigns.opentime.forecast_cache import WeatherCache
@@ -63,10 +77,18 @@ class Runtime:
     Args:
         settings: what is in force.
         jobs: how to hint at workers; without it the scheduler finds the work.
+        stopping: whether this process is asked to end; looked at between two mails.
     """
 
-    def __init__(self, settings: Settings, jobs: Jobs | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: Jobs | None = None,
+        clock: Clock | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.settings = settings
+        self.stopping = stopping
         self.clock: Clock = clock or SystemClock()
         self.jobs: Jobs = jobs or NoJobs()
         self._embedded: Embedded | None = None
@@ -165,10 +187,27 @@ class Runtime:
         """The way out of this process: the relay, or the capturing folder."""
         return Outlet(self._transport, self.journals, self.host)
 
+    @cached_property
+    def relay_plan(self) -> RelayPlan:
+        """Relays and limits: the delivery file, or the one relay of TAILORMAIL_SMTP_URL."""
+        return load_relay_plan(self.settings.delivery_path, self.settings.smtp_url)
+
+    @cached_property
+    def gate(self) -> Gate:
+        return Gate(self.relay_plan, Buckets(self.redis, SentToday(self.db, self.clock)), self.clock)
+
+    @cached_property
+    def meters(self) -> Meters:
+        return Meters(self.redis)
+
     def _transport(self) -> Transport:
-        if self.settings.smtp_url:
-            return SmtpTransport(SmtpAddress(self.settings.smtp_url), self.settings.helo_name)
+        relays = self.relay_plan.relays
+        if relays:
+            return RelaysTransport({relay.name: partial(self._relay, relay) for relay in relays}, self.gate)
         return CaptureTransport(self.settings.captured_mail)
+
+    def _relay(self, relay: Relay) -> Transport:
+        return SmtpTransport(relay.address, self.settings.helo_name, connections=relay.connections)
 
     @cached_property
     def dkim(self) -> DkimSigner | None:
@@ -232,20 +271,71 @@ class Runtime:
     def training(self) -> Training:
         return Training(self.db, self.clock)
 
+    @property
+    def lease(self) -> timedelta:
+        """How long a worker may hold sends without a sign of life."""
+        return timedelta(seconds=self.settings.lease_seconds)
+
     @cached_property
-    def sending(self) -> Sending:
-        lease = timedelta(seconds=self.settings.lease_seconds)
-        line = BatchLine(
+    def tailor(self) -> Tailor:
+        return Tailor(self.db, self.clock, self.keyring, self.picker, self.shelf, self.meters)
+
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(self.lease)
+
+    @cached_property
+    def line(self) -> BatchLine:
+        return BatchLine(
             db=self.db,
             clock=self.clock,
             keyring=self.keyring,
-            picker=self.picker,
-            shelf=self.shelf,
+            tailor=self.tailor,
             letters=self.letters,
             outlet=self.outlet,
-            lease=lease,
+            admission=Admission(self.gate, self.clock, self.meters, self.settings.timezone),
+            meters=self.meters,
+            lease=self.lease,
+            words_elsewhere=self.shelf.slow,
+            stopping=self.stopping,
         )
-        return Sending(self.db, self.clock, self.jobs, line, self.outlet, self.settings.batch_size, lease)
+
+    @cached_property
+    def sending(self) -> Sending:
+        return Sending(
+            db=self.db,
+            clock=self.clock,
+            jobs=self.jobs,
+            line=self.line,
+            claims=self.claims,
+            gate=self.gate,
+            outlet=self.outlet,
+            meters=self.meters,
+            batch_size=self.settings.batch_size,
+            words_elsewhere=self.shelf.slow,
+            default_zone=self.settings.timezone,
+            stopping=self.stopping,
+        )
+
+    @cached_property
+    def wordsmith(self) -> Wordsmith:
+        return Wordsmith(
+            db=self.db,
+            jobs=self.jobs,
+            tailor=self.tailor,
+            claims=self.claims,
+            outlet=self.outlet,
+            lease=self.lease,
+            stopping=self.stopping,
+        )
+
+    @cached_property
+    def warming(self) -> Warming:
+        return Warming(self.db, self.weather)
+
+    @cached_property
+    def retention(self) -> Retention:
+        return Retention(self.db, self.clock, self.settings.keep_days)
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -258,11 +348,17 @@ class Runtime:
             self.journals,
             self.host,
             self.settings.batch_size,
+            self.meters,
+            self.reconciling,
         )
 
     @cached_property
     def reporting(self) -> Reporting:
         return Reporting(self.db, self.clock, self.keyring, self.signer)
+
+    @cached_property
+    def reconciling(self) -> Reconciling:
+        return Reconciling(self.db, self.clock, self.keyring, self.signer, self.jobs)
 
     @cached_property
     def rights(self) -> Rights:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from types import FrameType
 from campaigns.core.errors import NotConfigured
 from campaigns.core.log import get_logger
 from campaigns.core.settings import Settings
+from workers.broker import QUEUES
 
 log = get_logger(__name__)
 
@@ -167,25 +168,25 @@ def _kill_session(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def worker(settings: Settings, processes: int = 2) -> Service:
-    """A Celery worker for all queues."""
+def worker(settings: Settings, processes: int = 2, queues: Sequence[str] = QUEUES) -> Service:
+    """A Celery worker for these queues."""
     return Service(
         "worker",
         [
             sys.executable, "-m", "celery", "-A", "workers.main", "worker", "--loglevel", settings.log_level.lower(),
-            "--concurrency", str(processes), "--queues", "plan,send,train", "--without-gossip", "--without-mingle",
+            "--concurrency", str(processes), "--queues", ",".join(queues), "--without-gossip", "--without-mingle",
             "--hostname", f"tailormail-{os.getpid()}@%h",
         ],
     )  # fmt: skip
 
 
 def scheduler(settings: Settings) -> Service:
-    """The Celery beat; several at once are harmless."""
+    """The Celery beat; of several at once, one speaks (workers/beat.py)."""
     return Service(
         "scheduler",
         [
             sys.executable, "-m", "celery", "-A", "workers.main", "beat", "--loglevel", settings.log_level.lower(),
-            "--schedule", str(settings.folder / "run" / "schedule"), "--pidfile", "",
+            "--pidfile", "",
         ],
     )  # fmt: skip
 

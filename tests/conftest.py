@@ -56,7 +56,7 @@ def database(servers: EmbeddedUrls) -> Iterator[Database]:
 @pytest.fixture
 def session(database: Database) -> Iterator[UnitOfWork]:
     """A session whose transaction is rolled back after the test."""
-    session = UnitOfWork(database.engine)
+    session = UnitOfWork(database)
     yield session
     session.rollback()
     session.close()

@@ -50,5 +50,5 @@ def send_all(runtime: Runtime, campaign_id: int) -> None:
     """Send a campaign in this process, as a worker would."""
     runtime.campaigns.send(campaign_id, "test")
     runtime.sending.plan(campaign_id)
-    while runtime.sending.send_batch(campaign_id).claimed:
+    while runtime.sending.send_batch(campaign_id).claimed or runtime.wordsmith.work():
         pass

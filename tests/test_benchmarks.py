@@ -58,3 +58,21 @@ def test_work_that_runs_out_ends_the_measurement() -> None:
     assert measure(lambda: next(left), "opens/s").repetitions == 1
     with pytest.raises(RuntimeError, match="nothing was left"):
         measure(lambda: 0, "opens/s")
+
+
+@pytest.mark.slow
+def test_sending_is_measured_beside_bare_processes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.send", "--customers", "300", "--floor-seconds", "0.5"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["html_bytes"] >= 30_000
+    assert told["real"]["sent"] + told["real"]["held_back"] == 300
+    assert min(told["ratio"], told["ratio_of_cpu"], told["floor"]["mails_per_second"]) > 0
+    stages = told["real"]["worker_cpu_by_stage_per_1000"]
+    assert stages.keys() == {"claim", "consent", "pick", "copy", "write", "record", "smtp"}
+    assert min(stages.values()) > 0
+    assert told["real"]["statements_per_1000"] > 0
+    assert 0 < told["real"]["peak_worker_own_mb"] <= told["real"]["peak_worker_mb"]

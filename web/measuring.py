@@ -1,44 +1,37 @@
-"""Numbers for Prometheus: requests by endpoint, and sends by status as the database has them."""
+"""Numbers for Prometheus: requests, what the workers counted, and what the servers say when asked."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 
+import redis
 from flask import Flask, Response, g, request
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
 
 from campaigns.core.log import get_logger
-from campaigns.models import CampaignCount
+from campaigns.core.meters import METERS, Meter, Meters, Series, Sort, buckets
 from campaigns.runtime import Runtime
+from web.readings import Readings
 
 log = get_logger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_FLUSH_SECONDS = 2.0
 
 
 class Measures:
-    """One registry per app. With several web processes each answers for itself; let Prometheus add them up."""
+    """Measures the requests of one app, and tells everything.
+
+    All web processes tell the same: their own counts go to Redis as those of the workers do.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Sends(runtime))
-        self._requests = Counter(
-            "tailormail_requests",
-            "HTTP requests answered.",
-            ("endpoint", "method", "status"),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "tailormail_request_seconds",
-            "Time from request to answer.",
-            ("endpoint",),
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-            registry=self.registry,
-        )
+        self._meters = Meters(runtime.redis)
+        self.registry.register(_Everything(self._meters, Readings(runtime)))
 
     def install(self, app: Flask) -> None:
         """Measure every request of this app."""
@@ -46,7 +39,7 @@ class Measures:
         app.after_request(self._end)
 
     def text(self) -> bytes:
-        """Everything in Prometheus' text format."""
+        """Everything in Prometheus' text format, within two seconds whatever is down."""
         return generate_latest(self.registry)
 
     @staticmethod
@@ -57,26 +50,50 @@ class Measures:
         # Endpoints, not paths: a path has a token in it, and there are as many as mails.
         endpoint = request.endpoint or "none"
         method = request.method if request.method in ("GET", "HEAD", "POST") else "other"
-        self._requests.labels(endpoint, method, str(response.status_code)).inc()
+        self._meters.add("requests", endpoint=endpoint, method=method, status=str(response.status_code))
         if "began" in g:
-            self._seconds.labels(endpoint).observe(time.perf_counter() - g.began)
+            self._meters.observe("request_seconds", time.perf_counter() - g.began, endpoint=endpoint)
+        # After the answer has gone out: a Redis that hangs must not hold up a picture.
+        response.call_on_close(lambda: self._meters.flush_every(_FLUSH_SECONDS))
         return response
 
 
-class _Sends(Collector):
-    """Read when asked, so that every process tells the same."""
+class _Everything(Collector):
+    """Asks when Prometheus asks; `tailormail_up` says which of the parts answered."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, meters: Meters, readings: Readings) -> None:
+        self._meters = meters
+        self._readings = readings
 
     def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily("tailormail_sends", "Sends of all campaigns by status.", labels=["status"])
+        self._readings.begin()
+        up = GaugeMetricFamily("tailormail_up", "Whether a part answered just now.", labels=["part"])
         try:
-            with self._runtime.db.transaction() as session:
-                query = select(CampaignCount.status, func.sum(CampaignCount.n)).group_by(CampaignCount.status)
-                for status, n in session.execute(query):
-                    family.add_metric([status], float(n))
-        except Exception as error:
-            # The database being away is just when the other numbers are wanted.
-            log.warning("sends_not_counted", why=str(error))
-        yield family
+            values, answered = self._meters.read(), True
+        except (redis.RedisError, OSError) as error:
+            log.warning("meters_not_read", why=str(error))
+            values, answered = self._meters.pending(), False
+        up.add_metric(["redis"], answered)
+        for name, meter in METERS.items():
+            yield _family(name, meter, values)
+        for part, families in self._readings.results():
+            up.add_metric([part], families is not None)
+            yield from families or ()
+        yield up
+
+
+def _family(name: str, meter: Meter, values: dict[Series, float]) -> Metric:
+    """One meter with all its series, as far as there are any."""
+    full = f"tailormail_{name}"
+    mine = [series for series in sorted(values) if series[0] == name]
+    if meter.sort is Sort.HISTOGRAM:
+        histogram = HistogramMetricFamily(full, meter.help, labels=meter.labels)
+        for series in sorted({series[:-1] for series in mine}):
+            counts, total = buckets(values, series)
+            histogram.add_metric(series[1:], counts, total)
+        return histogram
+    made = CounterMetricFamily if meter.sort is Sort.COUNTER else GaugeMetricFamily
+    family = made(full, meter.help, labels=meter.labels)
+    for series in mine:
+        family.add_metric(series[1:], values[series])
+    return family

@@ -13,13 +13,14 @@ from campaigns.core.settings import load_settings
 from campaigns.runtime import Runtime
 from web.app import create_app
 from workers.app import make_app
+from workers.broker import broker_url
 from workers.jobs import CeleryJobs
 
 try:
     _settings = load_settings()
     configure_logging(_settings.log_level, _settings.log_json)
     _runtime = Runtime(_settings).start()
-    _runtime.jobs = CeleryJobs(make_app(_runtime.urls[1]))
+    _runtime.jobs = CeleryJobs(make_app(broker_url(_runtime)))
 except TailormailError as error:
     sys.exit(f"tailormail: {error.message}")
 app = create_app(_runtime)

@@ -6,68 +6,127 @@ the scheduler, and one that comes twice finds nothing planned.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import before_task_publish, task_prerun
+from kombu.exceptions import OperationalError
 
+from campaigns.core.errors import ServiceUnavailable
 from campaigns.core.log import bind_trace, current_trace
+from workers.broker import QUEUES, celery_url, options, queue_lengths, queues
 
-SWEEP_SECONDS = 2.0
-QUEUES = ("plan", "send", "train")
+__all__ = [
+    "MOST_WAITING",
+    "QUEUES",
+    "SWEEP_SECONDS",
+    "HintingCelery",
+    "celery_url",
+    "make_app",
+]
+
+# Not a whole number: workers ask Redis anew each second, and in step with them it would always be the same one,
+# on the same host, that gets the sweep. Journals of dead workers are found by a sweep on their own host.
+SWEEP_SECONDS = 1.7
+# Where so many tasks wait in a queue, one more that says "look what is to be done" says nothing new. Otherwise
+# they would pile up while the workers are away, and all be run at their return. Celery's own way, a time at
+# which a task expires, is read off the clock of whoever takes it: one host whose clock is ahead would take
+# all of them and throw them away.
+MOST_WAITING = {"plan": 8, "copy": 16, "send": 100}
+RETENTION_EXPIRES = 6 * 3600.0
+
+_AWAY_SECONDS = 1.0
 
 
-def make_app(broker_url: str) -> Celery:
-    """A Celery app on this broker (`redis://` or `unix://`, as redis-py writes it)."""
-    app = Celery("tailormail", broker=celery_url(broker_url), include=["workers.tasks"])
+class HintingCelery(Celery):
+    """A Celery app whose publishing never takes long, and says `ServiceUnavailable` where the broker is away."""
+
+    _away_until = 0.0
+
+    def room_for_hints(self, queue: str) -> int:
+        """How many more hints make sense in this queue (see MOST_WAITING).
+
+        Raises:
+            ServiceUnavailable: the broker is away, or was so a second ago.
+        """
+        if time.monotonic() < self._away_until:
+            raise ServiceUnavailable("broker", "was away a moment ago")
+        try:
+            return MOST_WAITING[queue] - queue_lengths(str(self.conf.broker_url), names=(queue,))[queue]
+        except ServiceUnavailable:
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            raise
+
+    def send_task(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """As Celery's own, without retries: a hint is repeated by the scheduler.
+
+        Raises:
+            ServiceUnavailable: the broker is away, or was so a second ago; nobody waits for it twice.
+        """
+        if time.monotonic() < self._away_until:
+            raise ServiceUnavailable("broker", "was away a moment ago")
+        try:
+            return super().send_task(name, *args, **{**kwargs, "retry": False})
+        except (OperationalError, OSError) as error:
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            raise ServiceUnavailable("broker", str(error) or type(error).__name__) from None
+
+
+def make_app(broker: str, patience: float = 1.0) -> HintingCelery:
+    """A Celery app on this broker.
+
+    Args:
+        broker: `redis://`, `rediss://` or `unix://` as redis-py writes it, `amqp://` or `amqps://`.
+        patience: how many seconds a call may take when the broker does not answer.
+    """
+    app = HintingCelery("tailormail", broker=celery_url(broker), include=["workers.tasks"])
     app.conf.update(
         # Results would be a second, lesser record of what the database already knows.
         task_ignore_result=True,
         # A batch whose worker was killed is handed to another one ...
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        # ... after this many seconds, where the broker is Redis. Sweeping is faster; this is the second net.
-        broker_transport_options={
-            "visibility_timeout": 600,
-            # A hint that cannot be handed over soon is given up: the person who waits matters more, and the
-            # scheduler repeats it. Workers reconnect by `broker_connection_retry` all the same.
-            "max_retries": 1,
-            "interval_start": 0,
-            "interval_step": 0.2,
-            "socket_connect_timeout": 2,
-        },
+        # ... but freezing a big audience may take longer than a broker waits for an acknowledgement
+        # (see broker.py), and the sweep finds a campaign that is still being planned.
+        task_annotations={"tailormail.plan": {"acks_late": False}},
         # Batches are long: a worker that hoards them would starve the others.
         worker_prefetch_multiplier=1,
+        task_queues=queues(broker),
         task_default_queue="plan",
         task_routes={
             "tailormail.plan": {"queue": "plan"},
             "tailormail.sweep": {"queue": "plan"},
-            "tailormail.send_batch": {"queue": "send"},
-            "tailormail.train": {"queue": "train"},
+            "tailormail.retention": {"queue": "plan"},
+            "tailormail.train": {"queue": "pick"},
+            "tailormail.pick*": {"queue": "pick"},
+            "tailormail.warm": {"queue": "pick"},
+            "tailormail.copy*": {"queue": "copy"},
+            "tailormail.send*": {"queue": "send"},
+            "tailormail.feedback*": {"queue": "feedback"},
         },
+        beat_scheduler="workers.beat:LockedScheduler",
         beat_schedule={
             "sweep": {
                 "task": "tailormail.sweep",
                 "schedule": SWEEP_SECONDS,
-                # When the workers are away, sweeps must not pile up for their return.
-                "options": {"expires": SWEEP_SECONDS * 2},
-            }
+            },
+            "retention": {
+                "task": "tailormail.retention",
+                "schedule": crontab(hour="3", minute="17"),  # UTC, when few mails go out
+                "options": {"expires": RETENTION_EXPIRES},
+            },
         },
         broker_connection_retry_on_startup=True,
+        # A worker that lost its broker finishes what it has: the database knows what is done.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
+        **options(broker, patience),
     )
     return app
-
-
-def celery_url(url: str) -> str:
-    """`unix:///path?db=0` as Celery writes it; other URLs are the same."""
-    if not url.startswith("unix://"):
-        return url
-    path, _, query = url.removeprefix("unix://").partition("?")
-    number = query.removeprefix("db=") or "0"
-    return f"redis+socket://{path}?virtual_host={number}"
 
 
 @before_task_publish.connect

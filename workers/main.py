@@ -12,6 +12,7 @@ from campaigns.core.log import configure_logging
 from campaigns.core.settings import load_settings
 from campaigns.runtime import Runtime
 from workers.app import make_app
+from workers.broker import broker_url
 
 try:
     _settings = load_settings()
@@ -20,5 +21,5 @@ try:
 except TailormailError as error:
     sys.exit(f"tailormail: {error.message}")
 _runtime.db.close()  # Children of this process make their own connections.
-app = make_app(_runtime.urls[1])
+app = make_app(broker_url(_runtime), patience=5.0)
 app.set_current()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from celery import current_app
 from celery.signals import worker_process_shutdown
 
+from campaigns.core.server_clock import ServerClock
 from campaigns.core.settings import load_settings
 from campaigns.runtime import Runtime
 from workers.jobs import CeleryJobs
+from workers.stopping import stopping
 
 _runtimes: dict[int, Runtime] = {}
 
@@ -23,8 +26,12 @@ def runtime() -> Runtime:
     process = os.getpid()
     if process not in _runtimes:
         _runtimes.clear()
-        made = Runtime(load_settings(), CeleryJobs(current_app._get_current_object()))
+        made = Runtime(load_settings(), CeleryJobs(current_app._get_current_object()), stopping=stopping)
         _runtimes[process] = made.start()
+        # What is there now stays; looking through it again and again cost some percent of all the time.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        made.clock = ServerClock(made.db)
     return _runtimes[process]
 
 

@@ -13,16 +13,36 @@ def plan(campaign_id: int) -> None:
     runtime().sending.plan(campaign_id)
 
 
-@shared_task(name="tailormail.send_batch")
-def send_batch(campaign_id: int) -> None:
-    """Work on one batch."""
-    runtime().sending.send_batch(campaign_id)
+@shared_task(name="tailormail.send")
+def send() -> None:
+    """Send for some seconds, whatever is due."""
+    here = runtime()
+    here.recovery.settle_here()
+    here.sending.work()
+
+
+@shared_task(name="tailormail.copy")
+def copy() -> None:
+    """Write words that sends wait for."""
+    runtime().wordsmith.work()
+
+
+@shared_task(name="tailormail.warm")
+def warm(campaign_id: int) -> None:
+    """Fetch the weather of a campaign's audience."""
+    runtime().warming.run(campaign_id)
 
 
 @shared_task(name="tailormail.sweep")
 def sweep() -> None:
     """Find what was lost on the way."""
     runtime().recovery.sweep()
+
+
+@shared_task(name="tailormail.retention")
+def retention() -> None:
+    """Drop what is too old to be kept."""
+    runtime().retention.run()
 
 
 @shared_task(name="tailormail.train")

@@ -8,7 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.audience.verdict import ERASED, held_back_reason, standing
+from campaigns.core.db import any_of
 from campaigns.models import Customer
+
+_REASONS = select(Customer.id, held_back_reason()).select_from(standing()).where(Customer.id == any_of("ids"))
 
 
 def still_allowed(session: Session, sends: Iterable[tuple[int, int]]) -> dict[int, str]:
@@ -18,10 +21,7 @@ def still_allowed(session: Session, sends: Iterable[tuple[int, int]]) -> dict[in
     found counts as erased.
     """
     pairs = list(sends)
-    ids = {customer_id for _, customer_id in pairs}
-    rows = session.execute(
-        select(Customer.id, held_back_reason()).select_from(standing()).where(Customer.id.in_(ids))
-    )
+    rows = session.execute(_REASONS, {"ids": sorted({customer_id for _, customer_id in pairs})})
     reasons: dict[int, str | None] = dict(rows.all())
     refused = {send_id: reasons.get(customer_id, ERASED) for send_id, customer_id in pairs}
     return {send_id: reason for send_id, reason in refused.items() if reason}

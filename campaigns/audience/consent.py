@@ -13,6 +13,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from campaigns.core.db import any_of
 from campaigns.core.errors import BadInput, NotFound
 from campaigns.models import PURPOSES, ConsentEntry, ConsentState, Customer
 from campaigns.models.consent import ACTIONS
@@ -77,16 +78,16 @@ def withdraw_all(session: Session, customer_id: int, source: str, at: datetime) 
     return tuple(withdrawn)
 
 
+_GRANTED = select(ConsentState.customer_id, ConsentState.purpose).where(
+    ConsentState.customer_id == any_of("ids"), ConsentState.granted
+)
+
+
 def states(session: Session, customer_ids: Iterable[int]) -> dict[int, frozenset[str]]:
     """The purposes that each of these customers grants now; an empty set for those who grant none."""
     ids = list(customer_ids)
     granted: dict[int, set[str]] = {customer_id: set() for customer_id in ids}
-    rows = session.execute(
-        select(ConsentState.customer_id, ConsentState.purpose).where(
-            ConsentState.customer_id.in_(ids), ConsentState.granted
-        )
-    )
-    for customer_id, purpose in rows:
+    for customer_id, purpose in session.execute(_GRANTED, {"ids": ids}):
         granted[customer_id].add(purpose)
     return {customer_id: frozenset(purposes) for customer_id, purposes in granted.items()}
 

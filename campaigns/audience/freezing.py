@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import Select, case, func, literal, select
+from sqlalchemy import ColumnElement, DateTime, Select, case, cast, func, literal, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from campaigns.audience.local_times import DueTimes
 from campaigns.audience.segments import Segment
 from campaigns.audience.verdict import (
     grants_profiling,
@@ -30,15 +31,31 @@ class FrozenAudience:
     held_back: dict[str, int]
 
 
-def freeze_audience(session: Session, campaign_id: int, segment: Segment, now: datetime) -> FrozenAudience:
+def freeze_audience(
+    session: Session,
+    campaign_id: int,
+    segment: Segment,
+    now: datetime,
+    local_time: time | None = None,
+    default_zone: str = "UTC",
+) -> FrozenAudience:
     """Write one send for each customer of the segment: planned, or held back with the reason.
+
+    With `local_time` a planned send is due when that time comes next on the customer's own clock, or on that
+    of `default_zone` where theirs is unknown; without it, at once.
 
     Repeating it leaves existing sends alone; the counts are those of the sends that this call wrote.
     Erased customers are in no audience.
     """
     reason = held_back_reason()
     status = case((reason.is_(None), SendStatus.PLANNED.value), else_=SendStatus.HELD_BACK.value)
-    rows = _audience(segment, now).add_columns(
+    audience = _audience(segment, now)
+    due: ColumnElement[Any] = cast(null(), DateTime(timezone=True))
+    if local_time is not None:
+        due_times = DueTimes(local_time, now, default_zone)
+        audience = audience.outerjoin(due_times.zones, due_times.zones.c.zone == Customer.timezone)
+        due = case((reason.is_(None), due_times.due))
+    rows = audience.add_columns(
         literal(campaign_id),
         Customer.id,
         status,
@@ -47,10 +64,11 @@ def freeze_audience(session: Session, campaign_id: int, segment: Segment, now: d
         grants_profiling(),
         grants_tracking(),
         literal(now),
+        due,
     )
     columns = [
         "campaign_id", "customer_id", "status", "reason", "consent_entry_id", "personal", "tracked",
-        "created_at",
+        "created_at", "not_before",
     ]  # fmt: skip
     written = (
         insert(Send)

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Executable, delete, or_, select, text, update
+from sqlalchemy import ColumnElement, Executable, delete, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from campaigns.audience import consent
@@ -32,6 +32,7 @@ from campaigns.models import (
     SlotServe,
     WrittenCopyRow,
 )
+from campaigns.models.copy import assembled_fields, line_ids
 
 _BLANKED: dict[str, Any] = {
     "email_cipher": None, "email_hmac": None, "first_name": "", "last_name": "", "locale": "", "timezone": "",
@@ -59,9 +60,9 @@ def export_customer(session: Session, keyring: KeyRing, email: str) -> dict[str,
         "suppressed": is_suppressed(session, keyring, email),
         "orders": _rows(session, _orders(own)),
         "consents": _rows(session, _consents(own)),
-        "sends": _rows(session, _sends(own)),
+        "sends": _mails(session, own),
         "pictures_shown": _rows(session, _pictures(own)),
-        "events": _rows(session, _events(own)),
+        "events": _rows(session, _events(own, _keys_of_sends(session, own))),
     }
 
 
@@ -79,11 +80,9 @@ def erase_customer(session: Session, keyring: KeyRing, email: str, at: datetime)
     consent.withdraw_all(session, own, "erasure", at)
     suppress(session, keyring, email, ERASED, "erasure", at)
     bury_external_id(session, keyring, external_id, "erasure", at)
-    sends = select(Send.id).where(Send.customer_id == own).scalar_subquery()
-    session.execute(delete(SlotServe).where(SlotServe.send_id.in_(sends)))
-    session.execute(
-        update(Event).where(or_(Event.customer_id == own, Event.send_id.in_(sends))).values(detail={})
-    )
+    sends = _keys_of_sends(session, own)
+    session.execute(delete(SlotServe).where(tuple_(SlotServe.campaign_id, SlotServe.send_id).in_(sends)))
+    session.execute(update(Event).where(_about(own, sends)).values(detail={}))
     # A relay's reply often repeats the address.
     session.execute(
         update(Send).where(Send.customer_id == own).values(picks=None, copy_id=None, smtp_reply="")
@@ -132,6 +131,21 @@ def _consents(own: int) -> Executable:
     )
 
 
+def _mails(session: Session, own: int) -> list[dict[str, Any]]:
+    """The sends, each with the words of its mail put together from where they are kept."""
+    mails = _rows(session, _sends(own))
+    numbers = {number for mail in mails for number in line_ids(mail["picks"])}
+    found = session.execute(
+        select(WrittenCopyRow.id, WrittenCopyRow.fields).where(WrittenCopyRow.id.in_(numbers))
+    )
+    kept = {row[0]: row[1] for row in found}
+    for mail in mails:
+        if mail["copy"] is not None:
+            lines = [kept[number] for number in line_ids(mail["picks"]) if number]
+            mail["copy"] = assembled_fields(mail["copy"], lines)
+    return mails
+
+
 def _sends(own: int) -> Executable:
     return (
         select(
@@ -151,17 +165,27 @@ def _pictures(own: int) -> Executable:
             SlotServe.slot, SlotServe.variant, SlotServe.link, SlotServe.signal, SlotServe.weather,
             SlotServe.served_at, SlotServe.count.label("times"),
         )
-        .join(Send, Send.id == SlotServe.send_id)
+        .join(Send, (Send.campaign_id == SlotServe.campaign_id) & (Send.id == SlotServe.send_id))
         .where(Send.customer_id == own)
         .order_by(SlotServe.send_id, SlotServe.slot)
     )  # fmt: skip
 
 
-def _events(own: int) -> Executable:
-    sends = select(Send.id).where(Send.customer_id == own).scalar_subquery()
+def _keys_of_sends(session: Session, own: int) -> list[tuple[int, int]]:
+    """(campaign, send) of every mail to this customer."""
+    rows = session.execute(select(Send.campaign_id, Send.id).where(Send.customer_id == own))
+    return [(row[0], row[1]) for row in rows]
+
+
+def _about(own: int, sends: list[tuple[int, int]]) -> ColumnElement[bool]:
+    # The sends as values and not as a subquery: so both sides of the `or` are found by their index.
+    return or_(Event.customer_id == own, Event.send_id.in_([send_id for _, send_id in sends]))
+
+
+def _events(own: int, sends: list[tuple[int, int]]) -> Executable:
     return (
         select(Event.name, Event.campaign_id, Event.at, Event.machine, Event.detail)
-        .where(or_(Event.customer_id == own, Event.send_id.in_(sends)))
+        .where(_about(own, sends))
         .order_by(Event.at, Event.id)
     )
 

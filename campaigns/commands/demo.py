@@ -19,7 +19,14 @@ from campaigns.runtime import Runtime
 from campaigns.supervisor import Supervisor, scheduler, web, worker
 
 # Sample customers are nobody's, and their mail goes nowhere: whatever relay, model or weather service is set.
-_UNSET = ("TAILORMAIL_SMTP_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "TAILORMAIL_WEATHER_URL")
+_UNSET = {
+    "smtp_url": "TAILORMAIL_SMTP_URL",
+    "delivery_path": "TAILORMAIL_DELIVERY_PATH",
+    "broker_url": "TAILORMAIL_BROKER_URL",
+    "openai_api_key": "OPENAI_API_KEY",
+    "openai_base_url": "OPENAI_BASE_URL",
+    "weather_url": "TAILORMAIL_WEATHER_URL",
+}
 
 
 def run_demo(customers: int, serve: bool, json_: bool) -> int:
@@ -31,7 +38,7 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
     began = time.perf_counter()
     settings = _demo_settings(settings_in_force())
     runtime = Runtime(settings)
-    environment = {**dict.fromkeys(_UNSET, ""), "TAILORMAIL_PUBLIC_URL": settings.public_url}
+    environment = {**dict.fromkeys(_UNSET.values(), ""), "TAILORMAIL_PUBLIC_URL": settings.public_url}
     supervisor = Supervisor(settings, environment, settings.folder / "logs", runtime.keep_servers)
     try:
         story = Story(
@@ -59,11 +66,10 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
 
 def _demo_settings(settings: Settings) -> Settings:
     """The same with captured mail, the offline writer, the sample's weather, and a port that is free."""
-    overrides = {"smtp_url": None, "openai_api_key": None, "openai_base_url": None, "weather_url": None}
     url = settings.public_url
     if "public_url" not in settings.model_fields_set:
         url = f"http://127.0.0.1:{_free_port(urlsplit(url).port or 8025)}"
-    return settings.model_copy(update={**overrides, "public_url": url})
+    return settings.model_copy(update={**dict.fromkeys(_UNSET), "public_url": url})
 
 
 def _free_port(first: int) -> int:

@@ -1,117 +1,100 @@
-"""`tailormail doctor`: what is in force, and does it answer."""
+"""`tailormail doctor`: what is in force, does it answer, and is it fit for the work."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 
 import requests
 
-from campaigns.commands.output import as_json, show_table
+from campaigns.commands.doctor_machine import machine_findings
+from campaigns.commands.doctor_servers import server_findings
+from campaigns.commands.findings import Finding, Verdict, check, error, show, warning
+from campaigns.commands.output import as_json
 from campaigns.commands.parts import settings_in_force
+from campaigns.core.errors import BadInput
 from campaigns.core.settings import SmtpAddress
+from campaigns.delivery.relay_plan import load_relay_plan
 from campaigns.delivery.smtp import SmtpTransport
-from campaigns.models import schema
 from campaigns.runtime import Runtime
 
 _SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One part: what is in force, whether it answers, and how fast."""
-
-    part: str
-    in_force: str
-    fine: bool
-    says: str
+_ON_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def run_doctor(json_: bool) -> int:
-    """Check every part; the exit status is 1 if one does not answer."""
+    """Check every part; the exit status is 1 if there is an error."""
     settings = settings_in_force()
     runtime = Runtime(settings)
     try:
-        findings = _findings(runtime)
+        findings = [
+            *machine_findings(runtime),
+            *server_findings(runtime),
+            *_mail_findings(runtime),
+            *_service_findings(runtime),
+        ]
     finally:
         runtime.close()
     if json_:
-        as_json([asdict(finding) for finding in findings])
+        as_json([{**asdict(finding), "fine": finding.fine} for finding in findings])
     else:
-        rows = [(f.part, f.in_force, "ok" if f.fine else "FAILS", f.says) for f in findings]
-        show_table(("part", "in force", "", "says"), rows)
+        show(findings)
     return 0 if all(finding.fine for finding in findings) else 1
 
 
-def _findings(runtime: Runtime) -> list[Finding]:
-    s = runtime.settings
-    relay = "TAILORMAIL_SMTP_URL" if s.smtp_url else f"captured into {s.captured_mail}"
-    model = f"{s.llm_model} at {s.openai_base_url or 'OpenAI'}"
-    return [
-        _try("data folder", str(s.folder), lambda: "writable" if _writable(runtime) else "not writable"),
-        _try("PostgreSQL", _source(s.database_url, "TAILORMAIL_DATABASE_URL"), lambda: runtime.db.ping()),
-        _try("schema", schema.head(), lambda: _schema(runtime)),
-        _try("Redis", _source(s.redis_url, "TAILORMAIL_REDIS_URL"), lambda: _redis(runtime)),
-        _try("secret key", "TAILORMAIL_SECRET_KEY" if s.secret_key else "kept in the data folder",
-             lambda: f"{len(s.secrets())} key(s)"),
-        _try("public URL", s.public_url, lambda: "set" if "public_url" in s.model_fields_set else "the default"),
-        _try("mail", relay, lambda: _relay(runtime)),
-        _try("DKIM", s.dkim_domain or "not signed", lambda: "key loads" if runtime.dkim else "no key is set"),
-        _try("copy", model if s.uses_model else "the offline writer", lambda: _model(runtime)),
-        _try("weather", s.weather_url or "what the sample supplies, else unknown", lambda: _weather(runtime)),
-        _try("places", str(s.geoip_path or "the customers' homes only"),
-             lambda: "loaded" if runtime.geo else "no mmdb file is set"),
-        _try("Apple egress list", str(s.apple_egress_path or "none"),
-             lambda: "loaded" if runtime.apple else "no list is set"),
-        _try("trusted proxies", str(s.trusted_proxies), lambda: "hops counted from the right"),
-    ]  # fmt: skip
-
-
-def _try(part: str, in_force: str, check: Callable[[], str]) -> Finding:
-    start = time.perf_counter()
+def _mail_findings(runtime: Runtime) -> Iterator[Finding]:
+    settings = runtime.settings
     try:
-        says = check()
-    except Exception as error:  # whatever is wrong with a part is what the doctor is here to say
-        return Finding(
-            part, in_force, False, str(error).splitlines()[0] if str(error) else type(error).__name__
+        plan = load_relay_plan(settings.delivery_path, settings.smtp_url)
+    except BadInput as problem:
+        message = problem.message
+        yield check("delivery file", str(settings.delivery_path), lambda: error(message))
+        return
+    if settings.delivery_path:
+        limits = f"{len(plan.domains)} limits of domains, {len(plan.warm_up)} warm-up plans"
+        yield check("delivery file", str(settings.delivery_path), lambda: limits)
+    if not plan.relays:
+        yield check(
+            "mail",
+            f"captured into {settings.captured_mail}",
+            lambda: "no relay is set: nothing leaves this machine",
         )
-    took = (time.perf_counter() - start) * 1000
-    return Finding(part, in_force, True, says if took < 1 else f"{says} ({took:.0f} ms)")
+    for relay in plan.relays:
+        alone = len(plan.relays) == 1
+        part = "mail" if alone else f"mail: {relay.name}"
+        in_force = relay.host if alone else f"{relay.host}, weight {relay.weight}"
+        address = relay.address
+        yield check(part, in_force, lambda address=address: _relay(address, settings.helo_name))  # type: ignore[misc]
 
 
-def _source(url: str | None, name: str) -> str:
-    return name if url else "embedded"
-
-
-def _writable(runtime: Runtime) -> bool:
-    probe = runtime.settings.folder / ".doctor"
-    probe.parent.mkdir(parents=True, exist_ok=True)
-    probe.write_text("")
-    probe.unlink()
-    return True
-
-
-def _schema(runtime: Runtime) -> str:
-    if schema.current(runtime.db) is None and not runtime.settings.database_url:
-        return "empty; made at the first start"
-    schema.require_current(runtime.db)
-    return "up to date"
-
-
-def _redis(runtime: Runtime) -> str:
-    return str(runtime.redis.info("server")["redis_version"])
-
-
-def _relay(runtime: Runtime) -> str:
-    if not runtime.settings.smtp_url:
-        return "no relay is set: nothing leaves this machine"
-    address = SmtpAddress(runtime.settings.smtp_url)
-    relay = SmtpTransport(address, runtime.settings.helo_name, _SECONDS)
+def _relay(address: SmtpAddress, helo_name: str) -> str | Verdict:
+    relay = SmtpTransport(address, helo_name, _SECONDS)
     try:
-        return f"{address.host}:{address.port} offers {relay.greet()}"
+        offers = relay.greet()
     finally:
         relay.close()
+    if address.tls in ("none", "auto") and address.host not in _ON_THIS_MACHINE:
+        return warning(f"mail may travel unencrypted: end the URL with ?tls=starttls; it offers {offers}")
+    return f"it offers {offers}"
+
+
+def _service_findings(runtime: Runtime) -> Iterator[Finding]:
+    s = runtime.settings
+    model = f"{s.llm_model} at {s.openai_base_url or 'OpenAI'}"
+    yield check("copy", model if s.uses_model else "the offline writer", lambda: _model(runtime))
+    yield check(
+        "weather", s.weather_url or "what the sample supplies, else unknown", lambda: _weather(runtime)
+    )
+    yield check(
+        "places",
+        str(s.geoip_path or "the customers' homes only"),
+        lambda: "loaded" if runtime.geo else "no mmdb file is set",
+    )
+    yield check(
+        "Apple egress list",
+        str(s.apple_egress_path or "none"),
+        lambda: "loaded" if runtime.apple else "no list is set",
+    )
 
 
 def _model(runtime: Runtime) -> str:

@@ -39,6 +39,7 @@ def hint_workers(runtime: Runtime) -> None:
     """Let this Runtime's hints reach the workers through the broker."""
     # Faces stand beside each other; only the producer's side of `workers` is used here.
     from workers.app import make_app
+    from workers.broker import broker_url
     from workers.jobs import CeleryJobs
 
-    runtime.jobs = CeleryJobs(make_app(runtime.urls[1]))
+    runtime.jobs = CeleryJobs(make_app(broker_url(runtime)))

@@ -79,6 +79,12 @@ class PickView:
     reason_text: str
     personal: bool = False
 
+    def linked(self, link: str) -> PickView:
+        """The same pick with another link."""
+        return PickView(
+            self.title, self.price_text, self.picture_url, link, self.line, self.reason_text, self.personal
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SlotView:
@@ -136,6 +142,7 @@ def price_text(amount: Decimal, currency: str, locale: str) -> str:
     return format_currency(amount, currency, locale=_locale(locale))
 
 
+@lru_cache(maxsize=4096)
 def date_text(day: date, language: str) -> str:
     """A date in words of the language: `4 March 2025`, `4. März 2025`."""
     locale = _locale(language)

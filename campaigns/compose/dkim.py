@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -17,6 +18,7 @@ _SIGNED = (
     "list-id", "feedback-id", "mime-version", "content-type",
 )  # fmt: skip
 _SMALLEST_KEY = 1024
+_PADDING, _HASH = padding.PKCS1v15(), hashes.SHA256()
 _WHITE_SPACE = re.compile(rb"[ \t]+")
 
 
@@ -43,28 +45,46 @@ class DkimSigner:
         self._clock = clock or SystemClock()
 
     def sign(self, message: bytes) -> bytes:
-        """The message (CRLF line ends) with a DKIM-Signature in front of it.
+        """Any message (CRLF line ends) with a DKIM-Signature in front of it.
 
         Raises:
             BadInput: no empty line divides headers from body, or there is no From.
         """
         head, divider, body = message.partition(b"\r\n\r\n")
-        headers = _parse(head)
-        present = [name for name in _SIGNED if name in headers]
-        if not divider or "from" not in present:
-            raise BadInput("the message has no From or no body", where="dkim")
-        # From counts twice: whoever adds a second one breaks the signature (RFC 6376, 5.4.2 and 8.15).
-        tags = self._tags(body, [*present, "from"])
-        signed = b"".join(_relaxed_header(headers[name]) + b"\r\n" for name in present)
-        signature = self._key.sign(
-            signed + _relaxed_header(b"DKIM-Signature: " + tags), padding.PKCS1v15(), hashes.SHA256()
-        )
-        encoded = base64.b64encode(signature)
-        folded = b"\r\n ".join(encoded[at : at + 72] for at in range(0, len(encoded), 72))
-        return b"DKIM-Signature: " + tags + folded + b"\r\n" + message
+        if not divider:
+            raise BadInput("the message has no body", where="dkim")
+        lines = _parse(head).values()
+        relaxed = [_relaxed_header(line) for line in lines]
+        return self._signature(relaxed, _relaxed_body(body)).encode("ascii") + b"\r\n" + message
 
-    def _tags(self, body: bytes, names: list[str]) -> bytes:
-        body_hash = base64.b64encode(hashlib.sha256(_relaxed_body(body)).digest()).decode()
+    def signature(self, headers: Sequence[str], body: bytes) -> str:
+        """The DKIM-Signature header, without its line end, for a message that was made here.
+
+        `headers` are its fields, ASCII, folded or not, each name once. `body` is what follows the empty line
+        and is already in the relaxed form, as `compose.quoted` writes it: that saves half the work.
+
+        Raises:
+            BadInput: there is no From.
+        """
+        return self._signature([_relaxed_line(line).encode("ascii") for line in headers], body)
+
+    def _signature(self, relaxed: Sequence[bytes], relaxed_body: bytes) -> str:
+        fields = {line.partition(b":")[0].decode("ascii", "replace"): line for line in relaxed}
+        present = [name for name in _SIGNED if name in fields]
+        if "from" not in fields:
+            raise BadInput("the message has no From", where="dkim")
+        # From counts twice: whoever adds a second one breaks the signature (RFC 6376, 5.4.2 and 8.15).
+        tags = self._tags(relaxed_body, [*present, "from"])
+        signed = b"".join(fields[name] + b"\r\n" for name in present)
+        signature = self._key.sign(
+            signed + _relaxed_line("DKIM-Signature: " + tags).encode("ascii"), _PADDING, _HASH
+        )
+        encoded = base64.b64encode(signature).decode("ascii")
+        folded = "\r\n ".join(encoded[at : at + 72] for at in range(0, len(encoded), 72))
+        return "DKIM-Signature: " + tags + folded
+
+    def _tags(self, relaxed_body: bytes, names: list[str]) -> str:
+        body_hash = base64.b64encode(hashlib.sha256(relaxed_body).digest()).decode()
         half = len(names) // 2
         lines = [
             f"v=1; a=rsa-sha256; c=relaxed/relaxed; d={self._domain};",
@@ -74,7 +94,13 @@ class DkimSigner:
             f"bh={body_hash};",
             "b=",
         ]
-        return "\r\n ".join(lines).encode("ascii")
+        return "\r\n ".join(lines)
+
+
+def _relaxed_line(line: str) -> str:
+    """RFC 6376, 3.4.2, for a field that was made here: its only white space is blanks and folds."""
+    name, _, value = line.partition(":")
+    return f"{name.lower()}:{' '.join(value.split())}"
 
 
 def _parse(head: bytes) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from campaigns.core.errors import BadInput
+from campaigns.core.errors import BadInput, BadToken
 from campaigns.core.tokens import Signer
 
 CLICK_PICK = 0
@@ -15,6 +15,18 @@ CLICK_CALL_TO_ACTION = 2
 
 PIXEL_SLOT = 255
 """The slot number that stands for the open pixel; pictures use 0 to 254."""
+
+UNKNOWN_CAMPAIGN = 0
+"""Stands in place of the campaign for links of mails sent before tokens said it; no campaign has this number."""
+
+# How many numbers a token carries. The campaign comes first: sends are partitioned by it.
+_NUMBERS = {
+    "open": 3,  # campaign, send, slot
+    "click": 4,  # campaign, send, kind, number
+    "view": 2,  # campaign, send
+    "unsubscribe": 3,  # campaign, customer, send
+    "preferences": 3,  # campaign, customer, send
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,9 @@ class LinkMaker:
             BadInput: `url` is not an http or https URL.
         """
         checked_url(url, where="link")
-        return self._url("c", "click", ref.send_id, kind, number) if ref.tracked else url
+        if not ref.tracked:
+            return url
+        return self._url("c", "click", ref.campaign_id, ref.send_id, kind, number)
 
     def slot_picture(self, ref: SendRef, slot_index: int, extension: str = "png") -> str:
         """The picture decided at open; for untracked customers a URL that identifies nobody.
@@ -95,24 +109,42 @@ class LinkMaker:
         if not 0 <= slot_index < PIXEL_SLOT:
             raise BadInput(f"must be between 0 and {PIXEL_SLOT - 1}", where="slot index")
         if ref.tracked:
-            return self._url("o", "open", ref.send_id, slot_index) + f".{extension}"
+            return self._url("o", "open", ref.campaign_id, ref.send_id, slot_index) + f".{extension}"
         return self._url("o", "open-anon", ref.campaign_id, slot_index) + f".{extension}"
 
     def pixel(self, ref: SendRef) -> str | None:
         """The open pixel, only for customers who granted open_tracking."""
-        return self._url("o", "open", ref.send_id, PIXEL_SLOT) + ".gif" if ref.tracked else None
+        if not ref.tracked:
+            return None
+        return self._url("o", "open", ref.campaign_id, ref.send_id, PIXEL_SLOT) + ".gif"
 
     def unsubscribe(self, ref: SendRef) -> str:
         """Where one POST unsubscribes (RFC 8058); the token grants nothing else."""
-        return self._url("u", "unsubscribe", ref.customer_id, ref.send_id)
+        return self._url("u", "unsubscribe", ref.campaign_id, ref.customer_id, ref.send_id)
 
     def preferences(self, ref: SendRef) -> str:
         """The page of preferences and privacy rights."""
-        return self._url("p", "preferences", ref.customer_id, ref.send_id)
+        return self._url("p", "preferences", ref.campaign_id, ref.customer_id, ref.send_id)
 
     def view(self, ref: SendRef) -> str:
         """The same mail in a browser."""
-        return self._url("v", "view", ref.send_id)
+        return self._url("v", "view", ref.campaign_id, ref.send_id)
 
     def _url(self, path: str, kind: str, *numbers: int) -> str:
         return f"{self._base}/{path}/{self._signer.sign(kind, *numbers)}"
+
+
+def read_link(signer: Signer, kind: str, token: str) -> tuple[int, ...]:
+    """The numbers of a mail's link, the campaign first; `kind` is open, click, view, unsubscribe or preferences.
+
+    Links of mails sent before tokens said the campaign still work: it is UNKNOWN_CAMPAIGN then.
+
+    Raises:
+        BadToken: forged, damaged or of another kind.
+    """
+    numbers, wanted = signer.verify(kind, token), _NUMBERS[kind]
+    if len(numbers) == wanted - 1:
+        return (UNKNOWN_CAMPAIGN, *numbers)
+    if len(numbers) != wanted:
+        raise BadToken("this link is damaged")
+    return numbers

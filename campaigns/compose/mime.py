@@ -1,29 +1,32 @@
 """The message on the wire: headers that providers ask for, and two parts in quoted-printable.
 
 Sources: RFC 5322 (message), 2047 (words in headers), 2045 (quoted-printable), 2369 and 8058 (unsubscribing),
-2919 (List-Id). The text is assembled by hand: one mail is one pass, and no line can be longer than 998.
+2919 (List-Id). The text is assembled by hand: one mail is one pass over parts that the template has encoded
+already, and what a whole campaign shares is checked and written once.
 """
 
 from __future__ import annotations
 
-import binascii
+import base64
 import hashlib
 import re
 from dataclasses import dataclass
-from email.header import Header
+from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from campaigns.compose.content import one_line
-from campaigns.compose.links import checked_url
-from campaigns.compose.template import RenderedMail
+from campaigns.compose.dkim import DkimSigner
+from campaigns.compose.identity import ascii_domain
+from campaigns.compose.template import WireMail
 from campaigns.core.clock import Clock
 from campaigns.core.errors import BadInput
-from campaigns.core.tokens import Signer
 
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _TOKEN = re.compile(r"[\x21-\x3b\x3d\x3f-\x7e]+")  # printable ASCII without white space and angle brackets
 _LONGEST_PLAIN = 60
+_WORD_BYTES = 45  # 60 characters in base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +50,17 @@ class Envelope:
     reply_to: str = ""
 
 
-def message_id(signer: Signer, send_id: int, domain: str) -> str:
-    """The Message-ID of a send, without brackets: always the same for the same send and key."""
-    return f"{send_id}.{signer.code('message-id', send_id)}@{_domain(domain)}"
-
-
+@lru_cache(maxsize=1024)
 def feedback_id(campaign_id: int, sender: str) -> str:
     """Feedback-ID `campaign:kind:system:sender`; Gmail groups complaints by each of them."""
     name = re.sub(r"[^a-z0-9]+", "-", sender.lower()).strip("-")
     return f"campaign-{campaign_id}:marketing:tailormail:{name[:15] or 'sender'}"
 
 
-def build_message(rendered: RenderedMail, envelope: Envelope, clock: Clock) -> bytes:
-    """The whole message with CRLF line ends, dated at this very moment, not yet signed.
+def build_message(mail: WireMail, envelope: Envelope, clock: Clock, dkim: DkimSigner | None = None) -> bytes:
+    """The whole message with CRLF line ends, dated at this very moment, signed if there is a signer.
+
+    It is ASCII, and no line begins with a dot: SMTP can carry it as it is.
 
     Raises:
         BadInput: an address that needs SMTPUTF8 or is none, or an identifier or URL unfit for a header.
@@ -67,42 +68,69 @@ def build_message(rendered: RenderedMail, envelope: Envelope, clock: Clock) -> b
     # "=_" never occurs in quoted-printable, so that no content can end a part.
     boundary = "=_" + hashlib.sha256(envelope.message_id.encode()).hexdigest()[:32]
     headers = [*_headers(envelope, clock), f'Content-Type: multipart/alternative; boundary="{boundary}"']
-    rule = b"\r\n--" + boundary.encode("ascii")
-    parts = [_part("plain", rendered.text), _part("html", rendered.html)]
-    body = b"".join(rule + b"\r\n" + part for part in parts) + rule + b"--\r\n"
-    return "\r\n".join([*headers, ""]).encode("ascii") + body
+    body = (
+        f"--{boundary}\r\n{_TEXT_PART}{_ended(mail.text)}\r\n--{boundary}\r\n{_HTML_PART}{_ended(mail.html)}"
+        f"\r\n--{boundary}--\r\n"
+    ).encode("ascii")
+    if dkim is not None:
+        headers.insert(0, dkim.signature(headers, body))
+    return "\r\n".join([*headers, "", ""]).encode("ascii") + body
 
 
-def _headers(envelope: Envelope, clock: Clock) -> list[str]:
-    headers = [
-        "From: " + _mailbox(envelope.from_name, envelope.from_address, "From"),
-        "To: " + _mailbox(envelope.to_name, envelope.to_address, "To"),
-        "Subject: " + _words(envelope.subject, "Subject"),
-        "Date: " + format_datetime(clock.now()),
-        f"Message-ID: <{_identifier(envelope.message_id, 'message_id')}>",
-    ]
-    if envelope.reply_to:
-        headers.append("Reply-To: " + _address(envelope.reply_to, "reply_to"))
-    url = _identifier(checked_url(envelope.unsubscribe_url, "unsubscribe_url"), "unsubscribe_url")
-    mailto = _address(envelope.unsubscribe_mailto, "unsubscribe_mailto")
-    return [
-        *headers,
-        f"List-Unsubscribe: <{url}>,\r\n <mailto:{mailto}?subject=unsubscribe>",
-        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        f"List-Id: <{_identifier(envelope.list_id, 'list_id')}>",
-        "Feedback-ID: " + _identifier(envelope.feedback_id, "feedback_id"),
-        "MIME-Version: 1.0",
-    ]
+def _ended(part: str) -> str:
+    """Without a soft line break at the end: there is no line that it could go on with."""
+    return part.removesuffix("=\r\n")
 
 
-def _part(subtype: str, text: str) -> bytes:
-    head = (
+def _part_head(subtype: str) -> str:
+    return (
         f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n") + "\n"
-    body = lines.replace("\n", "\r\n").encode("utf-8", "replace")
-    return head.encode("ascii") + binascii.b2a_qp(body, quotetabs=False, istext=True)
+
+
+_TEXT_PART, _HTML_PART = _part_head("plain"), _part_head("html")
+
+
+def _headers(envelope: Envelope, clock: Clock) -> list[str]:
+    url = _identifier(envelope.unsubscribe_url, "unsubscribe_url")
+    if not url.startswith(("https://", "http://")):
+        raise BadInput(f"{url[:80]!r} must be an absolute http or https URL", where="unsubscribe_url")
+    mailto = _address(envelope.unsubscribe_mailto, "unsubscribe_mailto")
+    return [
+        "To: " + _mailbox(envelope.to_name, envelope.to_address, "To"),
+        "Subject: " + _words(envelope.subject, "Subject"),
+        "Date: " + _date(int(clock.now().timestamp())),
+        f"Message-ID: <{_identifier(envelope.message_id, 'message_id')}>",
+        f"List-Unsubscribe: <{url}>,\r\n <mailto:{mailto}?subject=unsubscribe>",
+        *_shared_headers(
+            envelope.from_name,
+            envelope.from_address,
+            envelope.reply_to,
+            envelope.list_id,
+            envelope.feedback_id,
+        ),
+    ]
+
+
+@lru_cache(maxsize=256)
+def _shared_headers(
+    from_name: str, from_address: str, reply_to: str, list_id: str, feedback: str
+) -> tuple[str, ...]:
+    """What all mails of a campaign have in common."""
+    return (
+        "From: " + _mailbox(from_name, from_address, "From"),
+        *(["Reply-To: " + _address(reply_to, "reply_to")] if reply_to else []),
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        f"List-Id: <{_identifier(list_id, 'list_id')}>",
+        "Feedback-ID: " + _identifier(feedback, "feedback_id"),
+        "MIME-Version: 1.0",
+    )
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def _words(text: str, header: str) -> str:
@@ -126,25 +154,28 @@ def _mailbox(name: str, address: str, header: str) -> str:
 
 
 def _encoded_words(text: str, header: str) -> str:
-    words = text.encode("utf-8", "replace").decode()
-    return Header(words, "utf-8", maxlinelen=76, header_name=header).encode(linesep="\r\n")
+    """RFC 2047: words of at most 75 characters in base64, none of which cuts a character, folded."""
+    words: list[str] = []
+    chunk = b""
+    room = _WORD_BYTES - len(header)  # the first word shares its line with the name of the header
+    for character in text:
+        encoded = character.encode("utf-8", "replace")
+        if len(chunk) + len(encoded) > room:
+            words.append(_word(chunk))
+            chunk, room = b"", _WORD_BYTES
+        chunk += encoded
+    return "\r\n ".join([*words, _word(chunk)])
+
+
+def _word(chunk: bytes) -> str:
+    return f"=?utf-8?b?{base64.b64encode(chunk).decode('ascii')}?="
 
 
 def _address(address: str, where: str) -> str:
     local, at, domain = address.strip().rpartition("@")
     if not at or not _LOCAL_PART.fullmatch(local) or len(local) > 64:
         raise BadInput(f"{address[:80]!r} is not an address that every server accepts", where=where)
-    return f"{local}@{_domain(domain)}"
-
-
-def _domain(domain: str) -> str:
-    try:
-        name = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        name = ""
-    if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", name):
-        raise BadInput(f"{domain[:80]!r} is not a domain", where="address")
-    return name
+    return f"{local}@{ascii_domain(domain)}"
 
 
 def _identifier(text: str, where: str) -> str:

@@ -15,10 +15,10 @@ from string import Formatter
 from typing import Any
 
 import mrml
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError
 
-from campaigns.compose.content import MailContent, date_text, greeting_name, language_of, one_line
+from campaigns.compose.compiling import compile_for_wire, compile_plain
+from campaigns.compose.content import Brand, MailContent, date_text, greeting_name, language_of, one_line
 from campaigns.core.errors import BadInput, NotFound
 
 _FALLBACK = "en"
@@ -39,6 +39,14 @@ class RenderedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class WireMail:
+    """The same two parts in quoted-printable, as `compose.quoted` writes it."""
+
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlotSize:
     """Size in pixels of every picture of a slot."""
 
@@ -47,21 +55,30 @@ class SlotSize:
 
 
 class MailTemplate:
-    """A compiled template. Rendering is safe to call from several threads."""
+    """A compiled template. Rendering is safe to call from several threads.
 
-    def __init__(self, folder: str, facts: Mapping[str, Any], html: Template, text: Template) -> None:
+    `sources` are the Jinja sources of the HTML (MJML already compiled away) and of the text.
+
+    Raises:
+        BadInput: a source is not valid; the message names the file.
+    """
+
+    def __init__(self, folder: str, facts: Mapping[str, Any], sources: tuple[str, str]) -> None:
         self.name: str = facts["name"]
         self.description: str = facts["description"]
         self.slots: dict[str, SlotSize] = {
             slot: SlotSize(size["width"], size["height"]) for slot, size in facts.get("slots", {}).items()
         }
-        self._folder = folder
-        self._html, self._text = html, text
+        self.folder = folder
+        self._sources = sources
+        self._html = compile_plain(sources[0], f"{folder}/mail.mjml.j2", html_escaping=True)
+        self._text = compile_plain(sources[1], f"{folder}/mail.txt.j2", html_escaping=False)
         self._colours = {"colours": facts["colours"], "dark": facts["colours_dark"]}
         english = facts["words"][_FALLBACK]
         self._words: dict[str, dict[str, str]] = {
             language: {**english, **words} for language, words in facts["words"].items()
         }
+        self._wire = lru_cache(maxsize=64)(self._compile_for_wire)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -78,24 +95,53 @@ class MailTemplate:
         try:
             return RenderedMail(self._html.render(values), self._text.render(values).strip() + "\n")
         except TemplateError as error:
-            raise BadInput(str(error), where=f"template {self._folder}") from error
+            raise BadInput(str(error), where=f"template {self.folder}") from error
+
+    def render_for_wire(self, content: MailContent) -> WireMail:
+        """The same, encoded as it goes into the message: much cheaper than encoding what `render` gives.
+
+        Raises:
+            BadInput: the template asks for something that the content does not have.
+        """
+        values = self._values(content)
+        html, text = self._wire(values["language"], content.brand)
+        try:
+            return WireMail(html.render(values), text.render(values))
+        except TemplateError as error:
+            raise BadInput(str(error), where=f"template {self.folder}") from error
+
+    def _compile_for_wire(self, language: str, brand: Brand) -> tuple[Template, Template]:
+        """HTML and text with all that mails in this language from this brand share prepared in them."""
+        shared = {
+            key: phrase.format_map({"brand": brand.name})
+            for key, phrase in self._words[language].items()
+            if _blanks_of(phrase) <= {"brand"}
+        }
+        constants: dict[str, str | Mapping[str, str]] = {
+            **self._colours,
+            "language": language,
+            "preheader_padding": _PREHEADER_PADDING,
+            "words": shared,
+            "brand": {"name": brand.name, "site_url": brand.site_url, "postal_address": brand.postal_address},
+        }
+        html, text = self._sources
+        return (
+            compile_for_wire(html.rstrip() + "\n", constants, html_escaping=True),
+            compile_for_wire(text.strip() + "\n", constants, html_escaping=False),
+        )
 
     def _values(self, content: MailContent) -> dict[str, Any]:
         language = language_of(content.language)
         language = language if language in self._words else _FALLBACK
         name = greeting_name(content.first_name)
-        blanks = {
-            "name": name,
-            "brand": content.brand.name,
-            "date": date_text(content.consent_since, language) if content.consent_since else "",
-        }
+        day = date_text(content.consent_since, language) if content.consent_since else ""
         # With an odd number the first pick leads alone, so that the rows of two have no hole.
         odd = len(content.picks) % 2
         rest = content.picks[odd:]
         return {
             **self._colours,
             "language": language,
-            "words": {key: words.format_map(blanks) for key, words in self._words[language].items()},
+            "words": self._phrases(language, content.brand.name, name, day),
             "subject": one_line(content.copy.subject),
             "preheader_padding": _PREHEADER_PADDING,
             "copy": content.copy,
@@ -110,6 +156,14 @@ class MailTemplate:
             "consent_since": content.consent_since,
             "open_pixel_url": content.open_pixel_url,
             "with_pixel": content.with_pixel,
+        }
+
+    def _phrases(self, language: str, brand: str, name: str, day: str) -> dict[str, str]:
+        """The fixed words with their blanks filled."""
+        blanks = {"name": name, "brand": brand, "date": day}
+        return {
+            key: phrase.format_map(blanks) if "{" in phrase else phrase
+            for key, phrase in self._words[language].items()
         }
 
 
@@ -130,12 +184,7 @@ def _load(name: str, root: Path | None) -> MailTemplate:
     folder: Traversable = (root if root is not None else resources.files("templates")).joinpath(name)
     facts = _read_facts(folder, name)
     html = _to_html(_read(folder, "mail.mjml.j2", name), f"{name}/mail.mjml.j2")
-    return MailTemplate(
-        name,
-        facts,
-        _compile(html, f"{name}/mail.mjml.j2", html_escaping=True),
-        _compile(_read(folder, "mail.txt.j2", name), f"{name}/mail.txt.j2", html_escaping=False),
-    )
+    return MailTemplate(name, facts, (html, _read(folder, "mail.txt.j2", name)))
 
 
 def _read(folder: Traversable, file: str, name: str) -> str:
@@ -156,10 +205,14 @@ def _read_facts(folder: Traversable, name: str) -> dict[str, Any]:
         raise BadInput(f"missing: {', '.join(missing) or 'words.en'}", where=where)
     for language, words in facts["words"].items():
         for key, phrase in words.items():
-            unknown = {blank for _, blank, _, _ in Formatter().parse(phrase) if blank is not None} - _BLANKS
+            unknown = _blanks_of(phrase) - _BLANKS
             if unknown:
                 raise BadInput(f"words.{language}.{key} has unknown blanks {sorted(unknown)}", where=where)
     return facts
+
+
+def _blanks_of(phrase: str) -> set[str]:
+    return {blank for _, blank, _, _ in Formatter().parse(phrase) if blank is not None}
 
 
 def _to_html(source: str, where: str) -> str:
@@ -175,27 +228,3 @@ def _to_html(source: str, where: str) -> str:
     if before != after:
         raise BadInput(f"MJML does not keep {sorted((before - after) + (after - before))}", where=where)
     return output.content
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """The sandbox, remembering its verdicts: they depend on type and attribute alone, and a mail asks 90 times."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._verdicts: dict[tuple[type, str], bool] = {}
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        asked = type(obj), attr
-        if asked not in self._verdicts:
-            self._verdicts[asked] = super().is_safe_attribute(obj, attr, value)
-        return self._verdicts[asked]
-
-
-def _compile(source: str, where: str, *, html_escaping: bool) -> Template:
-    environment = _Sandbox(
-        autoescape=html_escaping, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    try:
-        return environment.from_string(source)
-    except TemplateError as error:
-        raise BadInput(str(error), where=where) from error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import (
@@ -138,6 +141,12 @@ class Brief(BaseModel):
     def must_mention_in(self, language: str) -> tuple[str, ...]:
         """Phrases that a copy in this language has to contain word by word."""
         return tuple(mention[language] for mention in self.must_mention if language in mention)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) of the whole brief; equal briefs have the same."""
+        canonical = json.dumps(self.as_json(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
         """The brief as JSON values; `parse_brief` takes it back."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _SPACES = re.compile(r"\s+")
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
-_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ´`"), "'")
+# The same but for the single plain space, which is already what it would become.
+_UNEVEN_SPACES = re.compile(r"\s{2,}|[^\S ]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_MAYBE_NUMBER = re.compile(r"[0-9]|[^\x00-\x7f]")
+_PLAIN = {**dict.fromkeys(map(ord, "‐‑‒–—−"), "-"), **dict.fromkeys(map(ord, "’‘ʼ´`"), "'")}
 # Emoji that state a number without being one to Unicode.
 _NUMBER_PICTURES = frozenset("💯🔟")
 
@@ -29,6 +33,17 @@ def is_foreign_letter(character: str) -> bool:
     return not unicodedata.name(character, "").startswith(("LATIN", "MASCULINE ORDINAL", "FEMININE ORDINAL"))
 
 
+def first_number(text: str) -> str:
+    """The first character that `is_number`, or ""."""
+    # Of most texts only a few characters come into question, and they are found at the speed of a search.
+    return next((c for c in _MAYBE_NUMBER.findall(text) if is_number(c)), "")
+
+
+def first_foreign_letter(text: str) -> str:
+    """The first character that `is_foreign_letter`, or ""."""
+    return next((c for c in _BEYOND_ASCII.findall(text) if is_foreign_letter(c)), "")
+
+
 def clean(text: str, longest: int) -> str:
     """`text` on one line, without forbidden characters, cut to `longest` characters."""
     # Twice the length is looked at, so that a text of megabytes costs no more than one of a page.
@@ -37,10 +52,12 @@ def clean(text: str, longest: int) -> str:
     return _SPACES.sub(" ", kept).strip()[:longest].strip()
 
 
+@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """`text` as the guard's patterns see it: compatibility forms resolved, lower case, without accents."""
     flat = unicodedata.normalize("NFKC", text).casefold()
     bare = flat
     if not flat.isascii():
-        bare = "".join(c for c in unicodedata.normalize("NFKD", flat) if not unicodedata.combining(c))
-    return _SPACES.sub(" ", bare.translate(_DASHES).translate(_APOSTROPHES))
+        apart = unicodedata.normalize("NFKD", flat)
+        bare = _BEYOND_ASCII.sub(lambda c: "" if unicodedata.combining(c[0]) else c[0], apart)
+    return _UNEVEN_SPACES.sub(" ", bare.translate(_PLAIN))

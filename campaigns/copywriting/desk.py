@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from campaigns.copywriting.breaker import Breaker
 from campaigns.copywriting.guard import check
 from campaigns.copywriting.offline_writer import OfflineWriter
-from campaigns.copywriting.request import CopyRequest
+from campaigns.copywriting.request import OFFLINE, CopyRequest
+from campaigns.copywriting.splitting import split
 from campaigns.copywriting.written import CannotWrite, CopyWriter, Verdict, WrittenCopy
 from campaigns.core.errors import Rejected, ServiceUnavailable
 from campaigns.core.log import get_logger
@@ -27,12 +30,24 @@ class CopyDesk:
         self._offline = offline
         self._breaker = breaker or Breaker()
 
+    @property
+    def uses_model(self) -> bool:
+        """Whether a model is asked at all."""
+        return self._writer is not None
+
+    @property
+    def key_model(self) -> str:
+        """What stands for the wanted writer in the keys of a request."""
+        return self._writer.model if self._writer is not None else OFFLINE
+
     def cell_key(self, request: CopyRequest) -> str:
-        """The key under which the wanted copy for this request is kept, if it was written before."""
-        return request.cell_key(self._writer.model) if self._writer is not None else request.cell_key()
+        """The key under which the wanted copy for this request is kept, if it was written as a whole."""
+        return request.cell_key(self.key_model)
 
     def copy_for(self, request: CopyRequest) -> WrittenCopy:
-        """A copy for this request; its `verdicts` tell why the model's drafts were not taken, if so.
+        """A copy for this request, with its `parts`.
+
+        Its `verdicts` tell why the model's drafts were not taken, if so.
 
         May wait for a model: call it with no database transaction open.
         """
@@ -40,15 +55,7 @@ class CopyDesk:
         if written is not None:
             return written
         stand_in = self._offline.write(request)
-        return WrittenCopy(
-            copy=stand_in.copy,
-            writer=stand_in.writer,
-            model=stand_in.model,
-            prompt_version=stand_in.prompt_version,
-            tokens=tokens,
-            verdicts=(*verdicts, *stand_in.verdicts),
-            cell_key=stand_in.cell_key,
-        )
+        return replace(stand_in, tokens=tokens, verdicts=(*verdicts, *stand_in.verdicts))
 
     def _by_model(self, request: CopyRequest) -> tuple[WrittenCopy | None, tuple[Verdict, ...], int]:
         if self._writer is None:
@@ -70,4 +77,6 @@ class CopyDesk:
         self._breaker.succeeded()
         # Asked again here, because a writer is a part that others may replace.
         verdicts = tuple(check(written.copy, request))
-        return (None, verdicts, written.tokens) if verdicts else (written, (), 0)
+        if verdicts:
+            return None, verdicts, written.tokens
+        return replace(written, parts=split(written.copy, request)), (), 0

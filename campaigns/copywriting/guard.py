@@ -142,23 +142,37 @@ def _whole_copy(copy: Copy, request: CopyRequest) -> Iterator[Verdict]:
             yield Verdict("must_mention", "", f"must contain, word by word: {mention}")
 
 
+@lru_cache(maxsize=16_384)
+def without(text: str, phrases: tuple[str, ...]) -> str:
+    """`text` with a space for whatever belongs to one of the phrases, each as whole words.
+
+    Where phrases overlap all of them go, so that with one phrase more there is never more left.
+    """
+    spans = sorted(found.span() for phrase in phrases for found in _verbatim(phrase).finditer(text))
+    kept, end = [], 0
+    for start, stop in spans:
+        if start >= end:
+            kept.append(text[end:start])
+        end = max(end, stop)
+    return " ".join([*kept, text[end:]]) if spans else text
+
+
 @lru_cache(maxsize=4096)
-def _verbatim(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    alternatives = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)") if names else None
+def _verbatim(phrase: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)")
+
+
+def marketers_words(request: CopyRequest) -> tuple[str, ...]:
+    """What the brief wants said word by word: the marketer's statement, and not the writer's claim."""
+    button = request.brief.call_to_action_in(request.language)
+    return request.brief.must_mention_in(request.language) + ((button,) if button else ())
 
 
 def _without_given_names(text: str, request: CopyRequest) -> str:
-    quotable = tuple(
-        pick.product.title for pick in request.picks if is_quotable(pick.product.title, request.language)
-    )
-    pattern = _verbatim(quotable)
-    return _without_marketers_words(pattern.sub(" ", text) if pattern else text, request)
+    titles = (pick.product.title for pick in request.picks)
+    quotable = tuple(title for title in titles if is_quotable(title, request.language))
+    return without(text, quotable + marketers_words(request))
 
 
 def _without_marketers_words(text: str, request: CopyRequest) -> str:
-    """What the brief wants said word by word is the marketer's statement, not the writer's claim."""
-    button = request.brief.call_to_action_in(request.language)
-    said = request.brief.must_mention_in(request.language) + ((button,) if button else ())
-    pattern = _verbatim(said)
-    return pattern.sub(" ", text) if pattern else text
+    return without(text, marketers_words(request))

@@ -1,7 +1,8 @@
 """The offline writer: no model, no network, honest about being one, and never at a loss for a copy.
 
-Phrases are chosen by the cell's key, so the same cell always gets the same words and neighbouring cells
-get different ones. What it says about products comes from their own texts and tags.
+It writes heads and lines apart, so that each fits above and beside any other. Phrases are chosen by the key
+of the part, so the same part always gets the same words and neighbouring ones get different ones. What it
+says about products comes from their own texts and tags.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from campaigns.copywriting.characters import clean, is_foreign_letter
-from campaigns.copywriting.guard import check, check_text
+from campaigns.copywriting.guard import check_text
 from campaigns.copywriting.phrases import Phrasebook, in_slots
 from campaigns.copywriting.request import PROMPT_VERSION, CopyRequest
+from campaigns.copywriting.splitting import head_fits, with_picks
 from campaigns.copywriting.textrules import is_quotable
-from campaigns.copywriting.written import WrittenCopy
+from campaigns.copywriting.written import Parts, WrittenCopy
 from campaigns.models.values import Copy, Pick
 
+_MOST_KEPT = 8192
+_LINE = "product_lines[0]"
 _LONGEST_TITLE = 45
 _LONGEST_CATEGORY = 40
 _FIRST_SENTENCE = re.compile(r"(.{15,}?[.!?…])(?:\s|$)")
@@ -27,18 +32,49 @@ _MOST_TRAITS = {"weather": 2, "use": 1, "quality": 2}
 
 
 class OfflineWriter:
-    """Writes English, German, French and Spanish from phrases; never raises, always passes the guard."""
+    """Writes English, German, French and Spanish from phrases; never raises, always passes the guard.
+
+    What it wrote last is remembered, because mails differ mostly in how parts come together.
+    """
 
     name = "offline"
     model = ""
 
+    def __init__(self) -> None:
+        self._heads: dict[str, Copy] = {}
+        self._lines: dict[str, str] = {}
+
     def write(self, request: CopyRequest) -> WrittenCopy:
-        """The copy for this cell, the same every time."""
+        """The copy for this request, the same every time, with its parts."""
+        head = self._head(request)
+        lines = tuple(self._line(request, pick) for pick in request.picks)
+        copy = replace(head, product_lines=lines)
         key = request.cell_key()
-        copy = _Draft(request, key).copy()
-        if check(copy, request):
-            copy = plain_copy(request)
-        return WrittenCopy(copy, self.name, self.model, PROMPT_VERSION, 0, (), key)
+        return WrittenCopy(copy, self.name, self.model, PROMPT_VERSION, 0, (), key, Parts(head, lines))
+
+    def _head(self, request: CopyRequest) -> Copy:
+        key = request.head_key()
+        head = self._heads.get(key)
+        if head is None:
+            head = _HeadDraft(request, key).copy()
+            if not head_fits(head, with_picks(request, request.picks[:1])):
+                head = replace(plain_copy(request), product_lines=())
+            _make_room(self._heads)
+            self._heads[key] = head
+        return head
+
+    def _line(self, request: CopyRequest, pick: Pick) -> str:
+        key = request.line_key(pick)
+        line = self._lines.get(key)
+        if line is None:
+            _make_room(self._lines)
+            line = self._lines[key] = _LineDraft(request, pick, key).line()
+        return line
+
+
+def _make_room(cache: dict[str, Copy] | dict[str, str]) -> None:
+    if len(cache) >= _MOST_KEPT:
+        cache.clear()
 
 
 def plain_copy(request: CopyRequest) -> Copy:
@@ -61,64 +97,72 @@ def _button(request: CopyRequest) -> str:
 
 
 class _Draft:
-    """One copy in the making: per field the first phrase, in the cell's own order, that passes the guard."""
+    """A part in the making: per field the first phrase, in the part's own order, that passes the guard.
+
+    `request` has just those picks that the part may know of.
+    """
 
     def __init__(self, request: CopyRequest, key: str) -> None:
         self.request = request
         self.key = key
         self.book = Phrasebook(request.language)
+
+    def turned(self, field: str, phrases: Iterable[str]) -> list[str]:
+        """All phrases, beginning where this part's key says."""
+        listed = list(phrases)
+        start = self.chance(field, len(listed))
+        return listed[start:] + listed[:start]
+
+    def chance(self, what: str, sides: int) -> int:
+        """A number below `sides` that this part always throws for this question."""
+        digest = hashlib.sha256(f"{self.key}/{what}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") % max(sides, 1)
+
+    def acceptable(
+        self, field: str, phrases: Iterable[str], slots: dict[str, str], place: str = ""
+    ) -> Iterator[str]:
+        """The phrases whose slots have values and that pass the guard at their `place` (or `field`)."""
+        for phrase in self.turned(field, phrases):
+            text = in_slots(phrase, slots)
+            if text and not check_text(place or field, text, self.request):
+                yield text
+
+    def title(self, pick: Pick) -> str:
+        title = pick.product.title
+        return title if len(title) <= _LONGEST_TITLE and is_quotable(title, self.request.language) else ""
+
+    def category(self, category: str) -> str:
+        known = self.book.word("category", category)
+        return known or (category.strip() if _is_speakable(category) else "")
+
+
+class _HeadDraft(_Draft):
+    """All of a mail but its lines; of the picks it knows the first."""
+
+    def __init__(self, request: CopyRequest, key: str) -> None:
+        super().__init__(with_picks(request, request.picks[:1]), key)
         self.kind = request.stage if request.personal else "general"
-        self.slots = self._common_slots()
+        self.slots = {
+            "category": self.category(request.shown_favourite),
+            "title": self.title(request.picks[0]) if request.picks else "",
+        }
 
     def copy(self) -> Copy:
+        """The head, which may still lack room for all that it has to mention."""
         kind = "personal" if self.request.personal else "general"
         return Copy(
             subject=self._pick("subject", self.book.of("subject", self.kind)),
             preheader=self._pick("preheader", self._offers("preheader") or self.book.of("preheader", kind)),
             headline=self._pick("headline", self.book.of("headline", self.kind)),
             intro=self._intro(),
-            product_lines=tuple(self._line(number, pick) for number, pick in enumerate(self.request.picks)),
+            product_lines=(),
             call_to_action=_button(self.request)
             or self._pick("call_to_action", self.book.of("call_to_action", "all")),
         )
 
-    def _common_slots(self) -> dict[str, str]:
-        picks, favourite = self.request.picks, self.request.favourite_category
-        title = self._title(picks[0]) if picks else ""
-        # A favourite that none of the picks belongs to is not promised.
-        shown = any(pick.product.category == favourite for pick in picks)
-        return {"category": self._category(favourite) if shown else "", "title": title}
-
-    def _title(self, pick: Pick) -> str:
-        title = pick.product.title
-        return title if len(title) <= _LONGEST_TITLE and is_quotable(title, self.request.language) else ""
-
-    def _category(self, category: str) -> str:
-        known = self.book.word("category", category)
-        return known or (category.strip() if _is_speakable(category) else "")
-
-    def _turned(self, field: str, phrases: Iterable[str]) -> list[str]:
-        """All phrases, beginning where this cell's key says."""
-        listed = list(phrases)
-        start = self._chance(field, len(listed))
-        return listed[start:] + listed[:start]
-
-    def _chance(self, what: str, sides: int) -> int:
-        """A number below `sides` that this cell always throws for this question."""
-        digest = hashlib.sha256(f"{self.key}/{what}".encode()).digest()
-        return int.from_bytes(digest[:4], "big") % max(sides, 1)
-
-    def _pick(self, field: str, phrases: Iterable[str], slots: dict[str, str] | None = None) -> str:
-        """The first phrase whose slots have values and that passes the guard, else the safe one."""
-        return next(self._acceptable(field, phrases, slots), "") or self.book.safe(field)
-
-    def _acceptable(
-        self, field: str, phrases: Iterable[str], slots: dict[str, str] | None = None
-    ) -> Iterator[str]:
-        for phrase in self._turned(field, phrases):
-            text = in_slots(phrase, self.slots if slots is None else slots)
-            if text and not check_text(field, text, self.request):
-                yield text
+    def _pick(self, field: str, phrases: Iterable[str]) -> str:
+        """The first phrase that may stand, else the safe one."""
+        return next(self.acceptable(field, phrases, self.slots), "") or self.book.safe(field)
 
     def _offers(self, field: str) -> tuple[str, ...]:
         """The phrases of `field` that state just the facts that this brief's offer has."""
@@ -138,12 +182,12 @@ class _Draft:
             ("reason", self._reasons()),
             ("season", book.of("season", request.season)),
         ]
-        # Favourite, season and reason together would be a speech; the cell's key leaves one out.
+        # Favourite, season and reason together would be a speech; the part's key leaves one out.
         if all(phrases for _, phrases in middle) and self.slots["category"]:
-            del middle[self._chance("leave out", len(middle))]
+            del middle[self.chance("leave out", len(middle))]
         parts = [self._pick("intro", book.of("intro", self.kind))]
         for field, phrases in [*middle, ("offer", self._offers("offer"))]:
-            parts.append(self._part(field, phrases))
+            parts.append(next(self.acceptable(field, phrases, self.slots, "intro"), ""))
         parts.extend(_as_sentence(mention) for mention in request.brief.must_mention_in(request.language))
         return " ".join(part for part in parts if part)
 
@@ -151,37 +195,41 @@ class _Draft:
         picks = self.request.picks
         return self.book.of("reason", self.request.reason_kind(picks[0])) if picks else ()
 
-    def _part(self, field: str, phrases: tuple[str, ...]) -> str:
-        for phrase in self._turned(field, phrases):
-            text = in_slots(phrase, self.slots)
-            if text and not check_text("intro", text, self.request):
-                return text
-        return ""
 
-    def _line(self, number: int, pick: Pick) -> str:
-        field = f"product_lines[{number}]"
-        told = self._told(pick, field)
+class _LineDraft(_Draft):
+    """The line of one product; it knows no other, and not where it will stand."""
+
+    def __init__(self, request: CopyRequest, pick: Pick, key: str) -> None:
+        super().__init__(with_picks(request, (pick,)), key)
+        self.pick = pick
+
+    def line(self) -> str:
+        """From its description if that can be quoted, else from what its tags tell."""
+        told = self._told()
         if told:
             return told
-        traits = self._traits(pick)
+        traits = self._traits()
         # From the line that tells most to the one that tells nothing.
         for kind in ("full", "good", "thin", "plain"):
-            line = next(self._acceptable(field, self.book.of("line", kind), traits), "")
+            line = next(self.acceptable("line", self.book.of("line", kind), traits, _LINE), "")
             if line:
                 return line
         return self.book.safe("line")
 
-    def _told(self, pick: Pick, field: str) -> str:
+    def _told(self) -> str:
         """The first sentence of the product's own description, where that is in the copy's language."""
         if self.request.language != self.request.brief.catalogue_language:
             return ""
-        sentence = _first_sentence(pick.product.description)
-        return sentence if sentence and not check_text(field, sentence, self.request) else ""
+        sentence = _first_sentence(self.pick.product.description)
+        # A description knows no placeholders; what looks like one would be filled in with something else.
+        quotable = sentence and "{" not in sentence and not check_text(_LINE, sentence, self.request)
+        return sentence if quotable else ""
 
-    def _traits(self, pick: Pick) -> dict[str, str]:
-        slots = {"title": self._title(pick), "category": self._category(pick.product.category)}
+    def _traits(self) -> dict[str, str]:
+        product = self.pick.product
+        slots = {"title": self.title(self.pick), "category": self.category(product.category)}
         for family, most in _MOST_TRAITS.items():
-            words = [word for tag in pick.product.tags if (word := self.book.word(family, tag))]
+            words = [word for tag in product.tags if (word := self.book.word(family, tag))]
             slots[family] = self.book.joined(words[:most])
         return slots
 

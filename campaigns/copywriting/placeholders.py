@@ -84,6 +84,7 @@ def _is_priced(product: ProductFacts) -> bool:
     return product.price > 0 and bool(_CURRENCY.fullmatch(product.currency))
 
 
+@lru_cache(maxsize=8192)
 def presentable_name(name: str) -> str:
     """The name as it may stand in a mail, "" if it should not: absent, overlong or somebody's advert.
 
@@ -112,21 +113,36 @@ def fill(copy: Copy, values: PlaceholderValues) -> Copy:
     Raises:
         UnfilledPlaceholder: a name without a value.
     """
-    ready = _texts(values)
-
-    def filled(text: str) -> str:
-        if not ready["first_name"]:
-            text = without_name(text)
-        return PLACEHOLDER.sub(lambda found: _value(ready, found.group(1)), text)
-
+    blanks = _Blanks(values)
     return Copy(
-        subject=filled(copy.subject),
-        preheader=filled(copy.preheader),
-        headline=filled(copy.headline),
-        intro=filled(copy.intro),
-        product_lines=tuple(filled(line) for line in copy.product_lines),
-        call_to_action=filled(copy.call_to_action),
+        subject=blanks.filled(copy.subject),
+        preheader=blanks.filled(copy.preheader),
+        headline=blanks.filled(copy.headline),
+        intro=blanks.filled(copy.intro),
+        product_lines=tuple(blanks.filled(line) for line in copy.product_lines),
+        call_to_action=blanks.filled(copy.call_to_action),
     )
+
+
+class _Blanks:
+    """The data of one mail, put into words only where a text asks for it: most texts have no blank."""
+
+    def __init__(self, values: PlaceholderValues) -> None:
+        self._values = values
+        self._name = presentable_name(values.first_name)
+        self._ready: dict[str, str] | None = None
+
+    def filled(self, text: str) -> str:
+        if "{" not in text:
+            return text
+        if not self._name:
+            text = without_name(text)
+        return PLACEHOLDER.sub(self._value, text)
+
+    def _value(self, found: re.Match[str]) -> str:
+        if self._ready is None:
+            self._ready = {**_texts(self._values), "first_name": self._name}
+        return _value(self._ready, found.group(1))
 
 
 def _value(ready: dict[str, str], name: str) -> str:
@@ -138,7 +154,7 @@ def _value(ready: dict[str, str], name: str) -> str:
 
 def _texts(values: PlaceholderValues) -> dict[str, str]:
     locale = formatting_locale(values.language, values.locale)
-    texts = {"first_name": presentable_name(values.first_name)}
+    texts = {}
     for number, (amount, currency) in _numbered(values.prices):
         known = amount > 0 and _CURRENCY.fullmatch(currency)
         texts[f"price_{number}"] = _money(amount, currency, locale) if known else ""

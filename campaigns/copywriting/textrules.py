@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from campaigns.copywriting.characters import fold, is_forbidden, is_foreign_letter, is_number
+from campaigns.copywriting.characters import first_foreign_letter, first_number, fold, is_forbidden
 from campaigns.copywriting.claims import first_claim
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -113,14 +113,14 @@ def knows_the_reader(text: str, language: str) -> str:
 @lru_cache(maxsize=16_384)
 def states_number(text: str) -> str:
     """Digits and number signs of any script outside placeholders."""
-    found = next((c for c in PLACEHOLDER.sub("", text) if is_number(c)), "")
+    found = first_number(PLACEHOLDER.sub("", text))
     return f"states a number ({found}); numbers are written as placeholders" if found else ""
 
 
 @lru_cache(maxsize=16_384)
 def mixes_scripts(text: str) -> str:
     """Letters of a script in which none of the supported languages is written."""
-    found = next((c for c in text if is_foreign_letter(c)), "")
+    found = first_foreign_letter(text)
     return f"has a letter of another script ({found})" if found else ""
 
 

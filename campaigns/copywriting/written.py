@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from campaigns.copywriting.request import CopyRequest
+from campaigns.copywriting.request import OFFLINE, CopyRequest
 from campaigns.core.errors import GiveUp
 from campaigns.models.values import Copy
 
@@ -20,12 +20,31 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What of a copy may stand in other mails too.
+
+    `head` is a copy without lines, and fits all requests with the same head key; None if it does not.
+    `lines` has one entry per pick, for all requests with the same line key, as it reads for the first pick
+    of a mail (so a price in it is {price_1}; see models.line_in_place); None where it fits only here.
+    """
+
+    head: Copy | None
+    lines: tuple[str | None, ...]
+
+    @property
+    def are_all(self) -> bool:
+        """Whether nothing is left that fits only here."""
+        return self.head is not None and None not in self.lines
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenCopy:
     """A copy that passed the guard, placeholders unfilled.
 
     `writer` is "model" or "offline"; `verdicts` are of the drafts refused on the way, so an empty tuple
     means passed at first try; `tokens` counts prompt and answer of all calls; `cell_key` is the key under
-    which this copy may be kept: an offline stand-in never takes the place of the model's copy.
+    which this copy may be kept: an offline stand-in never takes the place of the model's copy. `parts`, where
+    a writer wrote them apart, spares finding them out.
     """
 
     copy: Copy
@@ -35,6 +54,12 @@ class WrittenCopy:
     tokens: int
     verdicts: tuple[Verdict, ...]
     cell_key: str
+    parts: Parts | None = None
+
+    @property
+    def key_model(self) -> str:
+        """What stands for its writer in the keys of a request."""
+        return self.model or OFFLINE
 
 
 class CannotWrite(GiveUp):

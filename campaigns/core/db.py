@@ -6,27 +6,50 @@ enqueue, a cache to drop) is registered with `after_commit` and runs only when t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import psycopg
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Engine, any_, bindparam, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from campaigns.core.errors import ServiceUnavailable
 from campaigns.core.log import get_logger
 
 log = get_logger(__name__)
 
+# A peer that vanished without a word (power, cable, a firewall that forgot) is noticed within half a minute at
+# both ends; the defaults are hours, in which a worker would stand still and its locks would be held. Ignored
+# for Unix sockets.
+_CLIENT = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+_SERVER = (
+    "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; "
+    "set tcp_user_timeout = 20000"
+)
+
+
+_TRUSTED_SECONDS = 1.0
+
 
 class UnitOfWork(Session):
     """A session whose transaction ends with the `with` block of `Database.transaction`."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, expire_on_commit=False)
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.engine, expire_on_commit=False)
+        self.database = database
         self._callbacks: list[Callable[[], None]] = []
 
     def after_commit(self, callback: Callable[[], None]) -> None:
@@ -39,8 +62,10 @@ class UnitOfWork(Session):
         for callback in callbacks:
             try:
                 callback()
-            except Exception:
+            except ServiceUnavailable as error:
                 # Work is always found again from the database, so a lost hint delays and loses nothing.
+                log.warning("hint_not_given", why=error.message)
+            except Exception:
                 log.warning("after_commit_failed", exc_info=True)
 
 
@@ -55,7 +80,13 @@ class Database:
 
     def __init__(self, url: str, pool_size: int = 5, statement_timeout_ms: int = 0) -> None:
         self.url = sqlalchemy_url(url)
-        self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+        self.statements = 0
+        """Statements of this process so far."""
+        told = {name: value for name, value in _CLIENT.items() if name not in self.url.query}
+        self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=10, connect_args=told)
+        _ask_idle_connections(self.engine)
+        event.listen(self.engine, "connect", _notice_vanished_clients)
+        event.listen(self.engine, "before_cursor_execute", self._count)
         if statement_timeout_ms:
             _limit_statements(self.engine, statement_timeout_ms)
 
@@ -66,7 +97,7 @@ class Database:
         Raises:
             ServiceUnavailable: PostgreSQL cannot be reached.
         """
-        session = UnitOfWork(self.engine)
+        session = UnitOfWork(self)
         try:
             yield session
             session.commit()
@@ -81,6 +112,9 @@ class Database:
         finally:
             session.close()
         session.run_callbacks()
+
+    def _count(self, *_: object) -> None:
+        self.statements += 1
 
     def ping(self) -> str:
         """The server's version.
@@ -111,6 +145,54 @@ def raw_cursor(session: Session) -> psycopg.Cursor[tuple[object, ...]]:
         "psycopg.Connection[tuple[object, ...]]", session.connection().connection.driver_connection
     )
     return connection.cursor()
+
+
+def any_of(name: str) -> ColumnElement[Any]:
+    """For `column == any_of("ids")`: one array of bigint in place of one parameter for each of its numbers.
+
+    The statement is then the same for every batch, and PostgreSQL plans it once.
+    """
+    return any_(bindparam(name, type_=ARRAY(BigInteger)))
+
+
+def rows(session: Session, sql: str, params: Mapping[str, Any]) -> list[Any]:
+    """All rows of a statement in psycopg's form (`%(name)s`), in the session's transaction.
+
+    For statements that workers repeat thousands of times: their text never changes, so PostgreSQL plans them
+    once, and nothing stands between them and the driver. Tuples; none for a statement that returns nothing.
+    """
+    if isinstance(session, UnitOfWork):
+        session.database.statements += 1
+    with raw_cursor(session) as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _notice_vanished_clients(connection: psycopg.Connection, _: object) -> None:
+    # Not as an option of the connection: poolers refuse those that they do not know.
+    connection.execute(_SERVER)
+    connection.commit()
+
+
+def _ask_idle_connections(engine: Engine) -> None:
+    """Before a connection that lay idle is used, see whether PostgreSQL is still there at its other end.
+
+    Like the pool's own `pre_ping`, except that a connection in constant use is not asked at every turn.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: psycopg.Connection, record: ConnectionPoolEntry, _: object) -> None:
+        if time.monotonic() - record.info.get("idle_since", math.inf) < _TRUSTED_SECONDS:
+            return
+        try:
+            connection.execute("select 1")
+            connection.rollback()
+        except psycopg.Error as error:
+            raise DisconnectionError(str(error)) from error
 
 
 def _limit_statements(engine: Engine, milliseconds: int) -> None:

@@ -12,8 +12,16 @@ class Jobs(Protocol):
         """Freeze the audience of a campaign and start its batches."""
         ...
 
-    def send_batches(self, campaign_id: int, batches: int) -> None:
-        """Work on `batches` batches of a campaign."""
+    def send(self, workers: int) -> None:
+        """So many workers should look for mails that are due, of whichever campaign has its turn."""
+        ...
+
+    def write_words(self) -> None:
+        """Somebody should write the words that sends are waiting for."""
+        ...
+
+    def warm(self, campaign_id: int) -> None:
+        """Fetch the weather where the audience of a campaign lives, before they open it."""
         ...
 
     def train(self) -> None:
@@ -27,7 +35,13 @@ class NoJobs:
     def plan(self, campaign_id: int) -> None:
         pass
 
-    def send_batches(self, campaign_id: int, batches: int) -> None:
+    def send(self, workers: int) -> None:
+        pass
+
+    def write_words(self) -> None:
+        pass
+
+    def warm(self, campaign_id: int) -> None:
         pass
 
     def train(self) -> None:
@@ -38,13 +52,19 @@ class RecordedJobs:
     """Keeps the hints in order, for tests and for running without workers."""
 
     def __init__(self) -> None:
-        self.hints: list[tuple[str, int, int]] = []
+        self.hints: list[tuple[str, int]] = []
 
     def plan(self, campaign_id: int) -> None:
-        self.hints.append(("plan", campaign_id, 1))
+        self.hints.append(("plan", campaign_id))
 
-    def send_batches(self, campaign_id: int, batches: int) -> None:
-        self.hints.append(("send_batches", campaign_id, batches))
+    def send(self, workers: int) -> None:
+        self.hints.append(("send", workers))
+
+    def write_words(self) -> None:
+        self.hints.append(("write_words", 1))
+
+    def warm(self, campaign_id: int) -> None:
+        self.hints.append(("warm", campaign_id))
 
     def train(self) -> None:
-        self.hints.append(("train", 0, 1))
+        self.hints.append(("train", 0))

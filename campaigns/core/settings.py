@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets as random_secrets
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from campaigns.core.errors import NotConfigured
 from campaigns.core.once import written_once
+from campaigns.core.zones import zone_named
 
 _MINIMUM_SECRET = 32
 
@@ -24,12 +25,20 @@ class SmtpAddress:
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError("must look like smtp://user:pass@host:587?tls=starttls")
         self.host = parts.hostname
-        self.port = parts.port or (465 if parts.scheme == "smtps" else 25)
+        self.port = _port(parts) or (465 if parts.scheme == "smtps" else 25)
         self.username = unquote(parts.username or "")
         self.password = unquote(parts.password or "")
         self.tls = "implicit" if parts.scheme == "smtps" else parse_qs(parts.query).get("tls", ["auto"])[0]
         if self.tls not in ("implicit", "starttls", "none", "auto"):
             raise ValueError("tls must be starttls, none or auto")
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        # The parser's own words quote what stands there, which may be a piece of a password.
+        raise ValueError("the port must be a number; in a password write %23 for #, %2F for /") from None
 
 
 class Settings(BaseSettings):
@@ -42,9 +51,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("tailormail-data"), description="Folder of everything that is kept on disk.")
     database_url: str | None = Field(None, description="PostgreSQL server; unset: an embedded one.")
     redis_url: str | None = Field(None, description="Redis server; unset: an embedded one.")
+    broker_url: str | None = Field(None, description="Redis or RabbitMQ for tasks; unset: the Redis server.")
     secret_key: str | None = Field(None, description="Secrets, comma-separated, newest first.")
     public_url: str = Field("http://127.0.0.1:8025", description="Where recipients reach the web part.")
     smtp_url: str | None = Field(None, description="Relay; unset: mail is captured into the data folder.")
+    delivery_path: Path | None = Field(None, description="TOML file of relays, limits and warm-up.")
     dkim_key: str | None = Field(None, description="PEM text, or the path of a PEM file.")
     dkim_selector: str | None = None
     dkim_domain: str | None = None
@@ -61,9 +72,15 @@ class Settings(BaseSettings):
     geoip_path: Path | None = Field(None, description="A city database in mmdb form.")
     apple_egress_path: Path | None = Field(None, description="Apple's egress-ip-ranges.csv.")
     trusted_proxies: int = Field(0, ge=0, description="Load balancers in front that set X-Forwarded-For.")
+    timezone: str = Field("UTC", description="Time zone of customers whose own is unknown.")
     log_level: str = "INFO"
     log_json: bool = False
     batch_size: int = Field(250, ge=1, le=5000, description="Sends that one task handles.")
+    keep_days: int = Field(
+        400,
+        ge=30,
+        description="Days that single sends, opens and clicks are kept after their campaigns ended.",
+    )
     lease_seconds: int = Field(120, ge=5, description="How long a worker may hold a claimed batch.")
 
     @field_validator("public_url")
@@ -93,6 +110,22 @@ class Settings(BaseSettings):
     def _redis_url_is_redis(cls, value: str | None) -> str | None:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_is_redis_or_rabbitmq(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "unix://", "amqp://", "amqps://")):
+            raise ValueError(
+                "must begin with redis://, rediss:// or unix:// (Redis), amqp:// or amqps:// (RabbitMQ)"
+            )
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, value: str) -> str:
+        if zone_named(value) is None:
+            raise ValueError("must be a time zone such as Europe/Oslo")
         return value
 
     @field_validator("secret_key")
@@ -166,7 +199,11 @@ def _problems_between(settings: Settings) -> list[str]:
         )
     if settings.dkim_key and "-----BEGIN" not in settings.dkim_key and not Path(settings.dkim_key).is_file():
         problems.append(f"TAILORMAIL_DKIM_KEY: there is no file {settings.dkim_key}")
-    for name, path in (("GEOIP", settings.geoip_path), ("APPLE_EGRESS", settings.apple_egress_path)):
+    for name, path in (
+        ("GEOIP", settings.geoip_path),
+        ("APPLE_EGRESS", settings.apple_egress_path),
+        ("DELIVERY", settings.delivery_path),
+    ):
         if path and not path.is_file():
             problems.append(f"TAILORMAIL_{name}_PATH: there is no file {path}")
     return problems

@@ -12,15 +12,15 @@ import heapq
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from campaigns.core.errors import NotFound
-from campaigns.delivery.transport import Kind, Outcome, OutgoingMail, unreached
+from campaigns.core.errors import NotFound, ServiceUnavailable
+from campaigns.delivery.transport import Kind, Outcome, OutgoingMail, unannounced, unreached
 
 _HEADER_BYTES = 65_536
 # What may stand as a file name as it is; it cannot begin with a dot nor contain a slash.
@@ -52,10 +52,15 @@ class CaptureTransport:
         self._writer = secrets.token_hex(8)
         self._counter = 0
 
-    def send_group(self, mails: Iterable[OutgoingMail]) -> Iterator[Outcome]:
+    def send_group(
+        self, mails: Iterable[OutgoingMail], before_data: Callable[[int], None] = unannounced
+    ) -> Iterator[Outcome]:
         for mail in mails:
             try:
+                before_data(mail.send_id)
                 fresh = self._keep(mail)
+            except ServiceUnavailable as error:
+                yield unreached(mail.send_id, error.message)
             except OSError as error:
                 yield unreached(mail.send_id, f"not captured: {error.strerror or error} in {self._folder}")
             else:

@@ -17,7 +17,9 @@ class Phase(StrEnum):
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"
-    FINAL = "final"  # the dot that ends the message
+    FINAL = "final"  # the dot that ends the message, or the last chunk
+    RESET = "rset"  # never decides about a mail
+    LONE_DOT = "lone dot"  # ends a message that was opened in vain; never decides either
 
 
 @dataclass(frozen=True, slots=True)

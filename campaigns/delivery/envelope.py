@@ -20,6 +20,7 @@ class Offers:
     """What the relay said to EHLO. `size` is its limit in bytes, 0 for no limit, None if not offered."""
 
     pipelining: bool = False
+    chunking: bool = False
     eight_bit: bool = False
     smtputf8: bool = False
     size: int | None = None
@@ -27,11 +28,20 @@ class Offers:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """The commands and the body, final dot included, ready for the socket."""
+    """The commands and the message, ready for the socket. `dotless`: no line of it begins with a dot."""
 
     mail: bytes
     rcpt: bytes
-    body: bytes
+    message: bytes
+    dotless: bool
+
+    def dotted(self) -> list[bytes]:
+        """What follows the reply to DATA, final dot included; the message is not copied where it need not be."""
+        return [self.message, b".\r\n"] if self.dotless else [dot_stuffed(self.message)]
+
+    def chunk(self) -> list[bytes]:
+        """The whole transaction as one group that ends with the only chunk (RFC 3030, 2)."""
+        return [b"%s%sBDAT %d LAST\r\n" % (self.mail, self.rcpt, len(self.message)), self.message]
 
 
 def transaction(mail: OutgoingMail, offers: Offers) -> Transaction | Outcome:
@@ -42,11 +52,11 @@ def transaction(mail: OutgoingMail, offers: Offers) -> Transaction | Outcome:
         return _cannot(mail, "5.1.7", "the sender's address is not one", Fault.SENDER)
     if recipient is None:
         return _cannot(mail, "5.1.3", "the recipient's address is not one", Fault.RECIPIENT)
-    message = with_crlf(mail.message)
+    message = mail.message if mail.clean else with_crlf(mail.message)
     if offers.size and len(message) > offers.size:
         why = f"the mail has {len(message):,} bytes, the relay takes {offers.size:,}"
         return _cannot(mail, "5.3.4", why, Fault.SENDER)
-    plain = message.isascii()
+    plain = mail.clean or message.isascii()
     utf8 = not (sender.isascii() and recipient.isascii()) or not (
         plain or message.partition(b"\r\n\r\n")[0].isascii()
     )
@@ -60,7 +70,8 @@ def transaction(mail: OutgoingMail, offers: Offers) -> Transaction | Outcome:
     return Transaction(
         f"MAIL FROM:<{sender}>{parameters}\r\n".encode(),
         f"RCPT TO:<{recipient}>\r\n".encode(),
-        dot_stuffed(message),
+        message,
+        mail.clean,
     )
 
 
@@ -84,7 +95,14 @@ def dot_stuffed(message: bytes) -> bytes:
 
 def without_address(text: str, address: str) -> str:
     """The relay's text without the recipient, whom relays love to quote; stored replies name nobody."""
-    return re.sub(re.escape(address), "(address)", text, flags=re.IGNORECASE) if address else text
+    if not address or "@" not in text or _surely_absent(address, text):
+        return text
+    return re.sub(re.escape(address), "(address)", text, flags=re.IGNORECASE)
+
+
+def _surely_absent(address: str, text: str) -> bool:
+    # A pattern made for one address is compiled for one use: worth avoiding for each "250 queued as <id@host>".
+    return address.isascii() and text.isascii() and address.lower() not in text.lower()
 
 
 def _path(address: str) -> str | None:

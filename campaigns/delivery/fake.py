@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from campaigns.core.errors import ServiceUnavailable
 from campaigns.delivery.classify import Phase, classify, enhanced_code
-from campaigns.delivery.transport import Kind, Outcome, OutgoingMail
+from campaigns.delivery.transport import Kind, Outcome, OutgoingMail, unannounced, unreached
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class Answer:
     code: int | None = 250
     text: str = "2.0.0 OK"
     phase: Phase = Phase.FINAL
+
+    @property
+    def after_handing_over(self) -> bool:
+        """Whether the relay does it when mail is on its way, after its intent."""
+        return self.code is None or self.phase is Phase.FINAL
 
     @property
     def kind(self) -> Kind:
@@ -48,17 +54,27 @@ class FakeTransport:
             for recipient, answers in (script or {}).items()
         }
 
-    def send_group(self, mails: Iterable[OutgoingMail]) -> Iterator[Outcome]:
+    def send_group(
+        self, mails: Iterable[OutgoingMail], before_data: Callable[[int], None] = unannounced
+    ) -> Iterator[Outcome]:
         self.closed = False
         for mail in mails:
-            yield self._answer(mail)
+            try:
+                outcome = self._answer(mail, before_data)
+            except ServiceUnavailable as error:
+                outcome = unreached(mail.send_id, error.message)
+            yield outcome
 
     def close(self) -> None:
         self.closed = True
 
-    def _answer(self, mail: OutgoingMail) -> Outcome:
+    def _answer(self, mail: OutgoingMail, before_data: Callable[[int], None]) -> Outcome:
         answers = self._script.get(mail.recipient, [ACCEPTED])
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        answer = answers[0]
+        if answer.after_handing_over:
+            before_data(mail.send_id)
+        if len(answers) > 1:
+            answers.pop(0)
         if answer.code is None:
             return Outcome(mail.send_id, answer.kind, reply=answer.text)
         enhanced = enhanced_code(answer.text)

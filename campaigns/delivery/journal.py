@@ -35,6 +35,8 @@ from campaigns.delivery.transport import Fault, Kind, Outcome
 
 _SEGMENT_NAME = re.compile(r"(?P<writer>[0-9A-Za-z-]+)\.(?P<number>\d+)\.journal")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# One encoder for all records: json.dumps makes a new one for each call that names separators.
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Journal:
         self._size = 0
         self._torn = False
         self._file: int | None = None
+        self._unsettled: list[Path] = []
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock: int | None = _locked_file(folder, self.writer)
@@ -91,7 +94,7 @@ class Journal:
         Raises:
             ServiceUnavailable: it could not be written (disk full): then the mail must not go out.
         """
-        self._append(["I", send_id, self._milliseconds()])
+        self._append(b'["I",%d,%d]' % (send_id, self._milliseconds()))
 
     def outcome(self, outcome: Outcome) -> None:
         """Write down how it ended.
@@ -100,42 +103,49 @@ class Journal:
             ServiceUnavailable: it could not be written; the outcome is true all the same.
         """
         self._append(
-            [
-                "O",
-                outcome.send_id,
-                self._milliseconds(),
-                outcome.kind,
-                outcome.code,
-                outcome.enhanced,
-                outcome.fault,
-                outcome.soft,
-                outcome.reply,
-            ]
+            _as_json(
+                (
+                    "O",
+                    outcome.send_id,
+                    self._milliseconds(),
+                    outcome.kind,
+                    outcome.code,
+                    outcome.enhanced,
+                    outcome.fault,
+                    outcome.soft,
+                    outcome.reply,
+                )
+            ).encode()
         )
 
     def settled(self) -> None:
         """All outcomes so far are committed in the database: what was written is not needed any more."""
-        for segment in segments_of(self._folder, self.writer):
-            segment.unlink(missing_ok=True)
+        for segment in self._unsettled:
+            # One that stays does no harm: it says of each send what the database knows already.
+            with suppress(OSError):
+                segment.unlink(missing_ok=True)
+        self._unsettled.clear()
         self._close_segment()
 
-    def close(self) -> None:
-        """Give the journal up. Its files stay, claimable by others, unless nothing was left unsettled."""
+    def close(self, abandoned: bool = False) -> None:
+        """Give the journal up. Its files stay, claimable by others, unless nothing was left unsettled.
+
+        `abandoned`: they stay in any case, so that who finds them also finds what its writer still holds.
+        """
         if self._lock is None:
             return
         self._close_segment()
-        if not segments_of(self._folder, self.writer):
+        if not self._unsettled and not abandoned:
             with suppress(OSError):
                 (self._folder / f"{self.writer}.lock").unlink(missing_ok=True)
         os.close(self._lock)
         self._lock = None
 
-    def _append(self, record: list[object]) -> None:
+    def _append(self, body: bytes) -> None:
         if os.getpid() != self._process:
             raise RuntimeError("this journal belongs to the parent process: open it after forking")
         if self._lock is None:
             raise RuntimeError("this journal is closed")
-        body = json.dumps(record, separators=(",", ":")).encode()
         # After a half-written record the next one starts on a line of its own, lest both be lost.
         line = b"%s%08x %s\n" % (b"\n" if self._torn else b"", zlib.crc32(body), body)
         try:
@@ -153,6 +163,7 @@ class Journal:
         if self._file is None:
             path = self._folder / f"{self.writer}.{self._number + 1:06d}.journal"
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            self._unsettled.append(path)
             self._number += 1
             self._size = 0
             self._torn = False
@@ -254,9 +265,16 @@ def _locked_file(folder: Path, writer: str) -> int:
     """The writer's lock, locked before it can be seen: a claimer never meets it free while we live."""
     hidden = folder / f".{writer}.lock"
     lock = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.write(lock, _this_boot().encode())
-    hidden.rename(folder / f"{writer}.lock")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(lock, _this_boot().encode())
+        hidden.rename(folder / f"{writer}.lock")
+    except OSError:
+        # The disk is full, and may stay so for many tries: nothing of this one is left behind.
+        os.close(lock)
+        with suppress(OSError):
+            hidden.unlink()
+        raise
     return lock
 
 

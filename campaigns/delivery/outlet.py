@@ -44,12 +44,15 @@ class Outlet:
 
         For when outcomes are known here and could not be committed: somebody else will, from the journal.
         """
-        self.close()
+        self._end(abandoned=True)
 
     def close(self) -> None:
         """Take leave of the relay and give the journal up; both are made anew when needed again."""
+        self._end(abandoned=False)
+
+    def _end(self, abandoned: bool) -> None:
         current, self._current = self._current, None
         if current is not None:
             with suppress(OSError, ServiceUnavailable):
                 current.close()
-            current.journal.close()
+            current.journal.close(abandoned)

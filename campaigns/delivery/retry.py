@@ -11,7 +11,7 @@ from datetime import timedelta
 class RetryPlan:
     """After attempt n wait `least` plus a random part of min(longest, first * 2**(n-1)).
 
-    The usual plan gives a mail about half a day, on average. Greylisting relays want some minutes.
+    The usual plan gives a mail about seven hours, on average. Greylisting relays want some minutes.
     """
 
     attempts: int = 8

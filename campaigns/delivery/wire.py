@@ -1,4 +1,4 @@
-"""Replies and bytes over a socket, each with a deadline; knows the form of a reply and no command."""
+"""Replies of a relay: told apart in what was read, and over a socket with a deadline. Knows no command."""
 
 from __future__ import annotations
 
@@ -20,48 +20,64 @@ class Reply(NamedTuple):
 
 
 class Lost(Exception):
-    """The connection is of no use any more. `after_dot`: the relay may have taken the mail."""
+    """The connection is of no use any more."""
 
-    def __init__(self, why: str, after_dot: bool = False) -> None:
+    def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
-        self.after_dot = after_dot
 
 
-class Wire:
-    """An open socket, encrypted or not. Every method may raise `Lost`."""
+class Replies:
+    """What was read of one connection and not yet understood."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.socket = connection
-        self._unread = bytearray()
+    def __init__(self) -> None:
+        self._unread = b""
+        self._texts: list[str] = []
 
-    def write(self, data: bytes, seconds: float) -> None:
-        """Hand all of `data` to the kernel. After an error at least its last byte was not handed over."""
-        try:
-            self.socket.settimeout(seconds)
-            self.socket.sendall(data)
-        except OSError as error:
-            raise Lost(f"connection lost while writing: {error}") from None
+    def feed(self, data: bytes) -> None:
+        """Add what was just read."""
+        self._unread += data
 
-    def read_reply(self, seconds: float) -> Reply:
-        """One reply, all its lines within `seconds`."""
-        deadline = time.monotonic() + seconds
-        texts: list[str] = []
-        while len(texts) < _MOST_LINES:
-            found = _REPLY_LINE.fullmatch(self._read_line(deadline))
+    def take(self) -> Reply | None:
+        """The next whole reply, None if there is none yet.
+
+        Raises:
+            Lost: what is there is not SMTP, or has no end.
+        """
+        while (end := self._unread.find(b"\n")) >= 0:
+            line, self._unread = self._unread[:end].rstrip(b"\r"), self._unread[end + 1 :]
+            if not self._texts and line[:4] == b"250 ":  # What nearly all lines are.
+                return Reply(250, line[4:].decode("utf-8", "replace"))
+            found = _REPLY_LINE.fullmatch(line)
             if not found:
                 raise Lost("what the relay says is not SMTP")
             code, separator, text = found.groups()
-            texts.append((text or b"").decode("utf-8", "replace"))
+            self._texts.append((text or b"").decode("utf-8", "replace"))
             if separator != b"-":
+                texts, self._texts = self._texts, []
                 return Reply(int(code), "\n".join(texts))
-        raise Lost("the relay's reply has no end")
-
-    def _read_line(self, deadline: float) -> bytes:
-        while (end := self._unread.find(b"\n")) < 0:
-            if len(self._unread) > _LONGEST_LINE:
+            if len(self._texts) >= _MOST_LINES:
                 raise Lost("the relay's reply has no end")
-            # The deadline is that of the reply, so that one byte now and then cannot keep us for ever.
+        if len(self._unread) > _LONGEST_LINE:
+            raise Lost("the relay's reply has no end")
+        return None
+
+
+class Wire:
+    """A blocking socket, encrypted or not, while the relay is being greeted."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self.replies = Replies()
+
+    def read_reply(self, seconds: float) -> Reply:
+        """One reply, all its lines within `seconds`, so that one byte now and then cannot keep us for ever.
+
+        Raises:
+            Lost: there was none.
+        """
+        deadline = time.monotonic() + seconds
+        while (reply := self.replies.take()) is None:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise Lost("the relay did not answer in time")
@@ -74,7 +90,5 @@ class Wire:
                 raise Lost(f"connection lost while reading: {error}") from None
             if not chunk:
                 raise Lost("the relay closed the connection")
-            self._unread += chunk
-        line = bytes(self._unread[:end]).rstrip(b"\r")
-        del self._unread[: end + 1]
-        return line
+            self.replies.feed(chunk)
+        return reply

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.core.crypto import CannotDecrypt, KeyRing
+from campaigns.core.db import any_of
 from campaigns.core.log import get_logger
 from campaigns.models import ConsentEntry, Customer
 from campaigns.models.customer import ADDRESS_CONTEXT
@@ -43,11 +44,13 @@ _COLUMNS = (
     Customer.id, Customer.email_cipher, Customer.first_name, Customer.last_name, Customer.locale,
     Customer.timezone, Customer.country, Customer.city, Customer.latitude, Customer.longitude, Customer.tags,
 )  # fmt: skip
+_PEOPLE = select(*_COLUMNS).where(Customer.id == any_of("ids"), Customer.erased_at.is_(None))
+_DATES = select(ConsentEntry.id, ConsentEntry.at).where(ConsentEntry.id == any_of("ids"))
 
 
 def load_addressees(session: Session, keyring: KeyRing, ids: Sequence[int]) -> dict[int, Addressee]:
     """The customers with these ids, by id; erased ones are left out."""
-    rows = session.execute(select(*_COLUMNS).where(Customer.id.in_(ids), Customer.erased_at.is_(None)))
+    rows = session.execute(_PEOPLE, {"ids": list(ids)})
     return {
         row[0]: Addressee(row[0], _address(keyring, row[0], row[1]), *row[2:10], tags=tuple(row[10]))
         for row in rows
@@ -57,7 +60,7 @@ def load_addressees(session: Session, keyring: KeyRing, ids: Sequence[int]) -> d
 def consent_dates(session: Session, entry_ids: Iterable[int | None]) -> dict[int, date]:
     """The day (UTC) on which each of these consent entries was given, by entry id."""
     wanted = [entry_id for entry_id in entry_ids if entry_id is not None]
-    rows = session.execute(select(ConsentEntry.id, ConsentEntry.at).where(ConsentEntry.id.in_(wanted)))
+    rows = session.execute(_DATES, {"ids": wanted})
     return {entry_id: at.astimezone(UTC).date() for entry_id, at in rows}
 
 

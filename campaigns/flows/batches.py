@@ -1,46 +1,50 @@
 """The line that a batch of sends runs along.
 
-claimed -> picks and copy (no connection held) -> written -> consent again -> intent (sending) -> SMTP ->
-outcome. Whatever stops in between is found again by `recovery.Recovery`.
+claimed -> consent again, picks and copy (no connection held) -> written out -> consent a third time and the
+intent (sending) -> SMTP -> outcome. Whatever stops in between is found again by `recovery.Recovery`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
+from time import monotonic, process_time
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from campaigns.audience.checking import still_allowed
-from campaigns.audience.consent import states
 from campaigns.audience.suppression import suppress
-from campaigns.compose.links import SendRef
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
-from campaigns.core.errors import TailormailError
+from campaigns.core.errors import ServiceUnavailable, TailormailError
 from campaigns.core.log import get_logger
+from campaigns.core.meters import Meters
 from campaigns.delivery.outlet import Outlet
-from campaigns.delivery.retry import USUAL_PLAN, RetryPlan, next_attempt
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail
-from campaigns.flows.addressees import Addressee, consent_dates, load_addressees
-from campaigns.flows.letters import Letter, LetterFacts, Letters
-from campaigns.flows.picking import Picker, picks_to_json
-from campaigns.flows.plans import CampaignPlan, get_campaign
-from campaigns.flows.send_moves import ClaimedSend, Move, attach, extend_lease, give_back, move
-from campaigns.flows.wording import CopyShelf, copy_request
-from campaigns.models import CampaignStatus, SendStatus
+from campaigns.flows.admission import Admission
+from campaigns.flows.claims import ClaimedSend, extend_lease, give_back
+from campaigns.flows.counters import add_counts
+from campaigns.flows.letters import Letter, Letters
+from campaigns.flows.outcomes import moves_after
+from campaigns.flows.plans import CampaignPlan, is_sending
+from campaigns.flows.reopening import reopen_for_planned
+from campaigns.flows.send_moves import JUST_HELD, Intent, Move, begin, move, park, undo
+from campaigns.flows.tailoring import Ready, Tailor, Unworded
+from campaigns.models import SendStatus
 
 log = get_logger(__name__)
 
 # Mails whose intent one commit records: few, because they bound what is unknown after the machine itself
 # died (a killed process leaves a journal); enough that commits do not cost.
-GROUP = 50
-# A relay that restarts is back in seconds, unlike a recipient's server that greylists.
-_AFTER_LOST_CONNECTION = RetryPlan(
-    attempts=12, least=timedelta(seconds=2), first=timedelta(seconds=3), longest=timedelta(minutes=30)
-)
+GROUP = 100
+# With a slow relay a group is made smaller, so that it ends about as soon as somebody may want to stop it.
+_GROUP_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +57,29 @@ class BatchResult:
     held_back: int = 0
     later: int = 0
     uncertain: int = 0
+    stopped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    send: ClaimedSend
-    recipient: str
-    facts: LetterFacts
+@dataclass
+class _Run:
+    """One batch on its way: what is to be recorded with the next commit, and what was recorded."""
+
+    plan: CampaignPlan
+    worker: str
+    stood: dict[int, SendStatus]  # of each send, before it was begun
+    reserved: list[Move] = field(default_factory=list)  # of sends not begun: held back, failed, put off
+    ended: list[Move] = field(default_factory=list)  # of sends handed over
+    unsent: list[int] = field(default_factory=list)  # begun, and not handed over after all
+    tally: Counter[SendStatus] = field(default_factory=Counter)
+    looked: float = field(default_factory=monotonic)
+    stopped: bool = False
 
 
 class BatchLine:
-    """Runs batches; one object belongs to one process, because its transport does."""
+    """Runs batches; one object belongs to one process, because its transport does.
+
+    `stopping` says whether this process is asked to end: the mail in flight is finished, the rest given back.
+    """
 
     def __init__(
         self,
@@ -71,204 +87,249 @@ class BatchLine:
         db: Database,
         clock: Clock,
         keyring: KeyRing,
-        picker: Picker,
-        shelf: CopyShelf,
+        tailor: Tailor,
         letters: Letters,
         outlet: Outlet,
+        admission: Admission,
+        meters: Meters,
         lease: timedelta,
+        words_elsewhere: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._db = db
         self._clock = clock
         self._keyring = keyring
-        self._picker = picker
-        self._shelf = shelf
+        self._tailor = tailor
         self._letters = letters
         self._outlet = outlet
+        self._admission = admission
+        self._meters = meters
         self._lease = lease
+        self._words_elsewhere = words_elsewhere
+        self._stopping = stopping
         self._random = Random()
+        self._group = GROUP
+        self._counted = 0
 
-    def run(self, plan: CampaignPlan, worker: str, claimed: Sequence[ClaimedSend]) -> BatchResult:
+    def run(self, plan: CampaignPlan, claimed: Sequence[ClaimedSend]) -> BatchResult:
         """Bring these sends to an end, or back to planned."""
-        tally: Counter[SendStatus] = Counter()
-        ready, unfit = self._prepare(plan, claimed)
-        tally += self._record(plan, worker, SendStatus.CLAIMED, unfit)
-        with self._db.transaction() as session:
-            move(
-                session,
-                plan.id,
-                worker,
-                SendStatus.CLAIMED,
-                [Move(r.send.id, SendStatus.WRITTEN) for r in ready],
+        run = _Run(plan, self._outlet.worker, {send.id: send.status for send in claimed})
+        with self._meters.timed("consent"):
+            fit, unfit = self._tailor.check(claimed)
+        run.reserved += unfit
+        unworded: list[Unworded] = []
+        for admitted in self._admission.admitted(plan, fit, lambda: self._must_stop(run)):
+            ready, without = self._tailor.tailor(
+                plan, [one for one, _ in admitted], wait_for_words=not self._words_elsewhere
             )
-        for start in range(0, len(ready), GROUP):
-            if not self._still_sending(plan.id):
-                with self._db.transaction() as session:
-                    tally[SendStatus.PLANNED] += give_back(session, plan.id, worker)
+            unworded += without
+            relays = {one.send.id: relay for one, relay in admitted}
+            self._send(run, ready, relays)
+            if run.stopped:
                 break
-            tally += self._send_group(plan, worker, ready[start : start + GROUP])
+        if not run.stopped:
+            run.reserved += self._admission.put_off()
+        self._close(run, unworded)
         return BatchResult(
             claimed=len(claimed),
-            sent=tally[SendStatus.SENT],
-            failed=tally[SendStatus.FAILED],
-            held_back=tally[SendStatus.HELD_BACK],
-            later=tally[SendStatus.PLANNED],
-            uncertain=tally[SendStatus.UNCERTAIN],
+            sent=run.tally[SendStatus.SENT],
+            failed=run.tally[SendStatus.FAILED],
+            held_back=run.tally[SendStatus.HELD_BACK],
+            later=run.tally[SendStatus.PLANNED],
+            uncertain=run.tally[SendStatus.UNCERTAIN],
+            stopped=run.stopped,
         )
 
-    def _prepare(self, plan: CampaignPlan, claimed: Sequence[ClaimedSend]) -> tuple[list[_Ready], list[Move]]:
-        """Picks and copy for all who may still be mailed; and why the others may not."""
-        with self._db.transaction() as session:
-            refused = still_allowed(session, [(send.id, send.customer_id) for send in claimed])
-            people = load_addressees(session, self._keyring, [send.customer_id for send in claimed])
-            since = consent_dates(session, (send.consent_entry_id for send in claimed))
-            granted = states(session, [send.customer_id for send in claimed])
-        unfit = [Move(send_id, SendStatus.HELD_BACK, reason) for send_id, reason in refused.items()]
-        fit: dict[int, ClaimedSend] = {}
-        for send in claimed:
-            if send.id in refused:
-                continue
-            if send.customer_id in people and people[send.customer_id].email:
-                fit[send.customer_id] = _with_consents_of_now(
-                    send, granted.get(send.customer_id, frozenset())
-                )
+    def _send(self, run: _Run, ready: Sequence[Ready], relays: Mapping[int, str]) -> None:
+        start = 0
+        while start < len(ready) and not self._must_stop(run):
+            group = ready[start : start + self._group]
+            start += len(group)
+            going = self._begin(run, group)
+            began = monotonic()
+            self._hand_over(run, [one for one in group if one.send.id in going], relays)
+            took = (monotonic() - began) / max(1, len(group))
+            self._group = max(1, min(GROUP, int(_GROUP_SECONDS / took) if took else GROUP))
+
+    def _begin(self, run: _Run, group: Sequence[Ready]) -> set[int]:
+        """One commit: what ended before, the third check of consent, and the intent to send these.
+
+        Who withdraws after it was too late. Returns the ids that may be handed over.
+        """
+        plan = run.plan
+        with self._meters.timed("record"), self._db.transaction() as session:
+            deltas = self._record(session, run)
+            extend_lease(session, run.worker, self._lease)
+            going: set[int] = set()
+            if is_sending(session, plan.id):
+                refused = still_allowed(session, [(r.send.id, r.send.customer_id) for r in group])
+                stopped = [Move(send_id, SendStatus.HELD_BACK, why) for send_id, why in refused.items()]
+                moved = move(session, plan.id, run.worker, JUST_HELD, stopped)
+                intents = [Intent(r.send.id, r.picks, r.copy_id) for r in group if r.send.id not in refused]
+                going = begin(session, plan.id, run.worker, intents)
+                _shift(deltas, moved, run.stood, SendStatus.HELD_BACK)
+                _shift(deltas, going, run.stood, SendStatus.SENDING)
+                run.tally[SendStatus.HELD_BACK] += len(moved)
             else:
-                unfit.append(Move(send.id, SendStatus.HELD_BACK, "no_address"))
-        return self._tailor(plan, fit, people, since), unfit
-
-    def _tailor(
-        self,
-        plan: CampaignPlan,
-        fit: Mapping[int, ClaimedSend],
-        people: Mapping[int, Addressee],
-        since: Mapping[int, date],
-    ) -> list[_Ready]:
-        histories, picks = self._picker.pick({c: send.personal for c, send in fit.items()}, plan.picks)
-        catalogue, now = self._picker.catalogue, self._clock.now()
-        requests = {
-            send.id: copy_request(plan, people[c], histories[c], picks[c], catalogue, now)
-            for c, send in fit.items()
-        }
-        copies = self._shelf.copies_for(requests)
-        with self._db.transaction() as session:
-            attach(
-                session,
-                [
-                    {"send_id": send.id, "picks": picks_to_json(picks[c]), "copy_id": copies[send.id][0]}
-                    for c, send in fit.items()
-                ],
-            )
-        return [
-            _Ready(
-                send,
-                people[c].email,
-                LetterFacts(
-                    ref=SendRef(send.id, plan.id, c, send.tracked),
-                    addressee=people[c],
-                    picks=tuple(picks[c]),
-                    copy=copies[send.id][1],
-                    language=requests[send.id].language,
-                    consent_since=since.get(send.consent_entry_id or 0),
-                ),
-            )
-            for c, send in fit.items()
-        ]
-
-    def _still_sending(self, campaign_id: int) -> bool:
-        with self._db.transaction() as session:
-            return get_campaign(session, campaign_id).status == CampaignStatus.SENDING
-
-    def _send_group(self, plan: CampaignPlan, worker: str, group: Sequence[_Ready]) -> Counter[SendStatus]:
-        letters, broken = self._write(plan, group)
-        tally = self._record(plan, worker, SendStatus.WRITTEN, broken)
-        # The third check of consent and the intent are one transaction: who withdraws after it was too late.
-        with self._db.transaction() as session:
-            extend_lease(session, plan.id, worker, self._clock.now() + self._lease)
-            refused = still_allowed(session, [(r.send.id, r.send.customer_id) for r in group])
-            stopped = [Move(r, SendStatus.HELD_BACK, why) for r, why in refused.items() if r in letters]
-            move(session, plan.id, worker, SendStatus.WRITTEN, stopped)
-            going = move(
-                session,
-                plan.id,
-                worker,
-                SendStatus.WRITTEN,
-                [Move(send_id, SendStatus.SENDING) for send_id in letters if send_id not in refused],
-            )
-        tally[SendStatus.HELD_BACK] += len(stopped)
-        attempts = {r.send.id: r.send.attempts + 1 for r in group}
-        mails = [
-            OutgoingMail(
-                r.send.id,
-                plan.sender_address,
-                r.recipient,
-                letters[r.send.id].message,
-                letters[r.send.id].message_id,
-            )
-            for r in group
-            if r.send.id in going
-        ]
-        outcomes = list(self._outlet.transport.send_group(mails))
-        self._suppress_dead(outcomes, {r.send.id: r.recipient for r in group})
-        recorded = self._record_outcomes(plan, worker, [self._after(o, attempts) for o in outcomes])
+                run.stopped = True
+            add_counts(session, plan.id, deltas, run.worker)
         # Now the database knows; until here a kill would have been answered from the journal.
         self._outlet.transport.journal.settled()
-        return tally + recorded
+        run.looked = monotonic()
+        return going
 
-    def _suppress_dead(self, outcomes: Sequence[Outcome], recipients: Mapping[int, str]) -> None:
+    def _hand_over(self, run: _Run, group: Sequence[Ready], relays: Mapping[int, str]) -> None:
+        declined: set[int] = set()
+
+        def may_go(send_id: int) -> None:
+            # Mails that were taken ahead and are not in flight: with a slow relay they would take long.
+            if self._must_stop(run):
+                declined.add(send_id)
+                raise ServiceUnavailable("SMTP", "the sender has stopped")
+
+        with self._meters.timed("smtp"):
+            found = self._outlet.transport.send_group(self._outgoing(run, group, relays), may_go)
+            outcomes = [outcome for outcome in found if outcome.send_id not in declined]
+        attempts = {ready.send.id: ready.send.attempts + 1 for ready in group}
+        run.ended += moves_after(outcomes, attempts, self._clock.now(), self._random)
+        ended = {move.send_id for move in run.ended}
+        run.unsent += [ready.send.id for ready in group if ready.send.id not in ended]
+        self._suppress_dead(outcomes, {ready.send.id: ready.facts.addressee.email for ready in group})
+        self._count(outcomes, relays)
+
+    def _outgoing(
+        self, run: _Run, group: Sequence[Ready], relays: Mapping[int, str]
+    ) -> Iterator[OutgoingMail]:
+        """The mails, each written out when the transport asks for it: while it waits for the relay anyway."""
+        busy = 0.0
+        for ready in group:
+            if self._must_stop(run):
+                break
+            began = process_time()
+            letter = self._write(run, ready)
+            busy += process_time() - began
+            if letter is not None:
+                yield OutgoingMail(
+                    ready.send.id,
+                    run.plan.sender_address,
+                    ready.facts.addressee.email,
+                    letter.message,
+                    letter.message_id,
+                    clean=True,
+                    relay=relays[ready.send.id],
+                )
+        # Within the time of "smtp", of which it is the greater part.
+        self._meters.add("stage_cpu_seconds", busy, stage="write")
+
+    def _write(self, run: _Run, ready: Ready) -> Letter | None:
+        try:
+            return self._letters.write(run.plan, ready.facts)
+        except TailormailError as error:
+            # One mail that cannot be composed must not stop the others; it is in the report by reason.
+            log.warning("mail_not_composed", send_id=ready.send.id, why=error.message)
+            self._meters.add("letters_failed")
+            run.ended.append(Move(ready.send.id, SendStatus.FAILED, f"cannot compose: {error.message}"))
+            return None
+
+    def _must_stop(self, run: _Run) -> bool:
+        """Whether this process is to end or the campaign stands still; asks the database now and then.
+
+        Asking also renews the lease, which with a slow relay might not last to the end of the group.
+        """
+        if not run.stopped and self._stopping():
+            run.stopped = True
+        if not run.stopped and monotonic() - run.looked > _LOOK_SECONDS:
+            try:
+                with self._db.transaction() as session:
+                    extend_lease(session, run.worker, self._lease)
+                    run.stopped = not is_sending(session, run.plan.id)
+            except (ServiceUnavailable, SQLAlchemyError):
+                # Raised from here it would tear down connections with mails in flight. So those get their
+                # answers, which the journal keeps, and it is the next commit that fails.
+                run.stopped = True
+            run.looked = monotonic()
+        return run.stopped
+
+    def _record(self, session: Session, run: _Run) -> Counter[SendStatus]:
+        """Write down what is known since the last commit; returns the changes to the counters."""
+        deltas: Counter[SendStatus] = Counter()
+        campaign, worker = run.plan.id, run.worker
+        moved = move(session, campaign, worker, JUST_HELD, run.reserved)
+        _tally(run, deltas, moved, run.reserved, run.stood)
+        moved = move(session, campaign, worker, (SendStatus.SENDING,), run.ended)
+        _tally(run, deltas, moved, run.ended, SendStatus.SENDING)
+        # A relay slower than the lease: the sweeper called these uncertain, and now the answer is here.
+        late = [m for m in run.ended if m.send_id not in moved]
+        moved = move(session, campaign, worker, (SendStatus.UNCERTAIN,), late)
+        _tally(run, deltas, moved, late, SendStatus.UNCERTAIN)
+        undone = undo(session, campaign, worker, run.unsent)
+        deltas.subtract(undone)
+        deltas[SendStatus.PLANNED] += undone.total()
+        put_off_late = any(m.status is SendStatus.PLANNED and m.send_id in moved for m in late)
+        if undone[SendStatus.UNCERTAIN] or put_off_late:
+            reopen_for_planned(session, campaign, self._clock.now(), "worker")
+        run.reserved, run.ended, run.unsent = [], [], []
+        return deltas
+
+    def _close(self, run: _Run, unworded: Sequence[Unworded]) -> None:
+        """The last commit of a batch: everything that is left ends, waits for words, or is given back."""
+        plan = run.plan
+        with self._meters.timed("record"), self._db.transaction() as session:
+            deltas = self._record(session, run)
+            parked = park(
+                session,
+                plan.id,
+                run.worker,
+                SendStatus.PICKED,
+                [(one.send.id, one.picks, None) for one in unworded],
+            )
+            _shift(deltas, parked, run.stood, SendStatus.PICKED)
+            add_counts(session, plan.id, deltas, run.worker)
+            returned = give_back(session, plan.id, run.worker)
+        self._outlet.transport.journal.settled()
+        run.tally[SendStatus.PLANNED] += returned
+        self._meters.add("statements", self._db.statements - self._counted)
+        self._counted = self._db.statements
+        self._meters.set("last_batch_timestamp_seconds", self._clock.now().timestamp())
+        self._meters.flush_every(1.0)
+
+    def _suppress_dead(self, outcomes: Sequence[Outcome], recipients: dict[int, str]) -> None:
         dead = [recipients[o.send_id] for o in outcomes if o.address_is_dead]
         if dead:
             with self._db.transaction() as session:
                 for address in dead:
                     suppress(session, self._keyring, address, "bounced", "relay", self._clock.now())
 
-    def _record_outcomes(self, plan: CampaignPlan, worker: str, moves: Sequence[Move]) -> Counter[SendStatus]:
-        with self._db.transaction() as session:
-            moved = move(session, plan.id, worker, SendStatus.SENDING, moves)
-            # A relay slower than the lease: the sweeper called these uncertain, and now the answer is here.
-            late = [m for m in moves if m.send_id not in moved]
-            moved |= move(session, plan.id, worker, SendStatus.UNCERTAIN, late)
-        return Counter(m.status for m in moves if m.send_id in moved)
-
-    def _write(self, plan: CampaignPlan, group: Sequence[_Ready]) -> tuple[dict[int, Letter], list[Move]]:
-        letters: dict[int, Letter] = {}
-        broken: list[Move] = []
-        for ready in group:
-            try:
-                letters[ready.send.id] = self._letters.write(plan, ready.facts)
-            except TailormailError as error:
-                # One mail that cannot be composed must not stop the others; it is in the report by reason.
-                log.warning("mail_not_composed", send_id=ready.send.id, why=error.message)
-                broken.append(Move(ready.send.id, SendStatus.FAILED, f"cannot compose: {error.message}"))
-        return letters, broken
-
-    def _after(self, outcome: Outcome, attempts: Mapping[int, int]) -> Move:
-        """The status that follows from the relay's answer."""
-        send_id, now = outcome.send_id, self._clock.now()
-        reply = " ".join(str(part) for part in (outcome.code, outcome.enhanced, outcome.reply) if part)
-        if outcome.kind is Kind.SENT:
-            return Move(send_id, SendStatus.SENT, reply=reply, sent_at=now)
-        if outcome.kind is Kind.UNCERTAIN:
-            return Move(send_id, SendStatus.UNCERTAIN, "no reply after the mail was handed over", reply)
-        if outcome.kind is Kind.REJECTED:
-            fault = outcome.fault.value if outcome.fault else "unknown"
-            return Move(send_id, SendStatus.FAILED, f"rejected ({fault}'s fault)", reply)
-        retry = _AFTER_LOST_CONNECTION if outcome.kind is Kind.UNREACHED else USUAL_PLAN
-        wait = next_attempt(attempts[send_id], self._random, retry)
-        if wait is None:
-            return Move(send_id, SendStatus.FAILED, f"gave up after {attempts[send_id]} attempts", reply)
-        return Move(send_id, SendStatus.PLANNED, outcome.kind.value, reply, not_before=now + wait)
-
-    def _record(
-        self, plan: CampaignPlan, worker: str, held_in: SendStatus, moves: Sequence[Move]
-    ) -> Counter[SendStatus]:
-        with self._db.transaction() as session:
-            moved = move(session, plan.id, worker, held_in, moves)
-        return Counter(m.status for m in moves if m.send_id in moved)
+    def _count(self, outcomes: Sequence[Outcome], relays: Mapping[int, str]) -> None:
+        counted = Counter(
+            (o.kind, o.fault, f"{o.code // 100}xx" if o.code else "none", relays[o.send_id]) for o in outcomes
+        )
+        for (kind, fault, reply, relay), n in counted.items():
+            self._meters.add("mails", n, kind=kind.value, relay=relay)
+            self._meters.add("smtp_replies", n, reply=reply, relay=relay)
+            if kind is Kind.REJECTED and fault:
+                self._meters.add("bounces", n, fault=fault.value, relay=relay)
 
 
-def _with_consents_of_now(send: ClaimedSend, granted: frozenset[str]) -> ClaimedSend:
-    """What was withdrawn since freezing holds at once; what was granted since waits for the next campaign."""
-    return replace(
-        send,
-        personal=send.personal and "profiling" in granted,
-        tracked=send.tracked and "open_tracking" in granted,
-    )
+def _shift(
+    deltas: Counter[SendStatus], moved: Iterable[int], stood: Mapping[int, SendStatus], status: SendStatus
+) -> None:
+    """Count sends that moved to `status` from where each stood."""
+    for send_id in moved:
+        deltas[stood[send_id]] -= 1
+        deltas[status] += 1
+
+
+def _tally(
+    run: _Run,
+    deltas: Counter[SendStatus],
+    moved: set[int],
+    moves: Sequence[Move],
+    stood: SendStatus | Mapping[int, SendStatus],
+) -> None:
+    """Count those of the moves that took place."""
+    for one in moves:
+        if one.send_id in moved:
+            deltas[stood if isinstance(stood, SendStatus) else stood[one.send_id]] -= 1
+            deltas[one.status] += 1
+            run.tally[one.status] += 1

@@ -18,10 +18,10 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.errors import BadInput, Refused
 from campaigns.core.jobs import Jobs
+from campaigns.flows.counters import counts
 from campaigns.flows.definition import CampaignFile, check_campaign, read_campaign_file
 from campaigns.flows.hosting import keep_pictures
 from campaigns.flows.plans import get_campaign
-from campaigns.flows.send_moves import counts
 from campaigns.models import Campaign, CampaignStatus, CampaignTransition
 from campaigns.opentime.slots import parse_slots
 
@@ -87,6 +87,7 @@ class Campaigns:
                 ),
                 brief=brief.as_json(),
                 slots=[slot.to_json() for slot in slots],
+                delivery=description.delivery.as_json(),
                 status=CampaignStatus.DRAFT.value,
                 scheduled_at=None if isinstance(start, str) else start,
             )
@@ -156,9 +157,7 @@ class Campaigns:
                 raise Refused(f"campaign {campaign_id} is {campaign.status}, not paused")
             self._move(session, campaign, CampaignStatus.SENDING if frozen else CampaignStatus.PLANNING, by)
             session.after_commit(
-                (lambda: self._jobs.send_batches(campaign_id, 4))
-                if frozen
-                else (lambda: self._jobs.plan(campaign_id))
+                (lambda: self._jobs.send(4)) if frozen else (lambda: self._jobs.plan(campaign_id))
             )
 
     def cancel(self, campaign_id: int, by: str, why: str = "") -> None:
@@ -204,6 +203,7 @@ class Campaigns:
                 "segment": campaign.segment,
                 "brief": campaign.brief,
                 "slots": campaign.slots,
+                "delivery": campaign.delivery,
                 "audience_now": {"planned": audience.planned, "held_back": audience.held_back},
                 "history": [
                     {

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from campaigns.core.errors import BadInput
+from campaigns.delivery.terms import DeliveryTerms
 
 
 class Schedule(BaseModel):
@@ -36,6 +37,7 @@ class CampaignFile(BaseModel):
     brief: dict[str, Any]
     slots: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
     schedule: Schedule = Field(default_factory=Schedule)
+    delivery: DeliveryTerms = Field(default_factory=DeliveryTerms)
 
     @field_validator("sender")
     @classmethod

@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from campaigns.audience.consent import record, states
 from campaigns.compose.content import language_of
-from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT, checked_url
+from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT, checked_url, read_link
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.log import get_logger
 from campaigns.core.tokens import Signer
 from campaigns.flows.happenings import Happening, record_event
+from campaigns.flows.mailed import campaign_of, mailed
 from campaigns.flows.opening import Asker
 from campaigns.models import PURPOSES, Campaign, Customer, Product, Send, SlotServe
 from campaigns.opentime.address import client_address
@@ -32,6 +33,7 @@ PREFERENCE_PAGE = "preference page"
 class Preferences:
     """What the preference page shows: no name and no address, since a mail may have been forwarded."""
 
+    campaign_id: int
     customer_id: int
     send_id: int
     language: str
@@ -50,15 +52,19 @@ class Feedback:
     def click(self, token: str, asker: Asker) -> str:
         """Where the click leads; recorded while open_tracking is granted, labelled if a machine clicked.
 
+        Sends are not kept for ever: a click on a mail that is gone leads where its campaign's call to
+        action does.
+
         Raises:
             BadToken: forged or damaged.
-            NotFound: the mail or what it pointed to is gone.
+            NotFound: the campaign or what the mail pointed to is gone.
         """
-        send_id, kind, number = self._signer.verify("click", token, count=3)
+        campaign_id, send_id, kind, number = read_link(self._signer, "click", token)
         with self._db.transaction() as session:
-            send = session.get(Send, send_id)
+            campaign_id = campaign_of(session, campaign_id, send_id)
+            send = session.get(Send, (campaign_id, send_id))
             if send is None:
-                raise NotFound("this mail is no longer known")
+                return checked_url(_call_to_action(session, campaign_id))
             url = checked_url(_target(session, send, kind, number))
             if "open_tracking" in states(session, [send.customer_id]).get(send.customer_id, frozenset()):
                 self._record_click(session, send, kind, number, asker)
@@ -90,9 +96,9 @@ class Feedback:
         Raises:
             BadToken: forged or damaged.
         """
-        customer_id, send_id = self._signer.verify("unsubscribe", token, count=2)
+        mail = read_link(self._signer, "unsubscribe", token)
         with self._db.transaction() as session:
-            self._withdraw(session, customer_id, send_id, "marketing", source)
+            self._withdraw(session, mail, "marketing", source)
 
     def check_unsubscribe(self, token: str) -> str:
         """The language to ask in; changes nothing.
@@ -100,7 +106,7 @@ class Feedback:
         Raises:
             BadToken: forged or damaged.
         """
-        customer_id, _ = self._signer.verify("unsubscribe", token, count=2)
+        _, customer_id, _ = read_link(self._signer, "unsubscribe", token)
         with self._db.transaction() as session:
             return _language(session, customer_id)
 
@@ -110,10 +116,10 @@ class Feedback:
         Raises:
             BadToken: forged or damaged.
         """
-        customer_id, send_id = self._signer.verify("preferences", token, count=2)
+        campaign_id, customer_id, send_id = read_link(self._signer, "preferences", token)
         with self._db.transaction() as session:
             granted = states(session, [customer_id]).get(customer_id, frozenset())
-            return Preferences(customer_id, send_id, _language(session, customer_id), granted)
+            return Preferences(campaign_id, customer_id, send_id, _language(session, customer_id), granted)
 
     def set_preferences(self, token: str, wanted: frozenset[str], wording: str) -> Preferences:
         """Grant and withdraw so that exactly `wanted` holds; `wording` is what the page said.
@@ -126,6 +132,7 @@ class Feedback:
         if unknown:
             raise BadInput(f"unknown purpose {', '.join(sorted(unknown))}", where="purpose")
         before = self.preferences(token)
+        mail = (before.campaign_id, before.customer_id, before.send_id)
         with self._db.transaction() as session:
             customer = session.get(Customer, before.customer_id)
             if customer is None or customer.erased_at is not None:
@@ -141,24 +148,26 @@ class Feedback:
                     self._clock.now(),
                 )
             for purpose in sorted(before.granted - wanted):
-                self._withdraw(session, before.customer_id, before.send_id, purpose, PREFERENCE_PAGE)
+                self._withdraw(session, mail, purpose, PREFERENCE_PAGE)
         return self.preferences(token)
 
-    def _withdraw(self, session: Session, customer_id: int, send_id: int, purpose: str, source: str) -> None:
+    def _withdraw(self, session: Session, mail: tuple[int, ...], purpose: str, source: str) -> None:
+        """`mail` is (campaign, customer, send) as its link says."""
+        campaign_id, customer_id, send_id = mail
         customer = session.get(Customer, customer_id, with_for_update=True)
         if customer is None or customer.erased_at is not None:
             return
         if purpose in states(session, [customer_id]).get(customer_id, frozenset()):
             record(session, customer_id, purpose, "withdrawn", "", source, self._clock.now())
         if purpose == "marketing":
-            send = session.get(Send, send_id)
+            send = mailed(session, campaign_id, send_id)
             record_event(
                 session,
                 Happening(
                     name="unsubscribed",
                     key=f"unsubscribed:{customer_id}:{send_id}",
                     at=self._clock.now(),
-                    campaign_id=send.campaign_id if send else None,
+                    campaign_id=send.campaign_id if send else 0,
                     send_id=send_id,
                     customer_id=customer_id,
                     detail={"source": source},
@@ -167,17 +176,24 @@ class Feedback:
 
 
 def _target(session: Session, send: Send, kind: int, number: int) -> str:
-    campaign = session.get_one(Campaign, send.campaign_id)
     if kind == CLICK_CALL_TO_ACTION:
-        return str(campaign.brief["call_to_action_url"])
+        return _call_to_action(session, send.campaign_id)
+    campaign = session.get_one(Campaign, send.campaign_id)
     if kind == CLICK_SLOT and number < len(campaign.slots):
         # The click goes where the picture pointed that was really shown.
-        shown = session.get(SlotServe, (send.id, number))
+        shown = session.get(SlotServe, (send.campaign_id, send.id, number))
         return shown.link if shown else SlotDefinition.from_json(campaign.slots[number]).default.link
     if kind == CLICK_PICK and number < len(send.picks or []):
         product_id = (send.picks or [])[number][0]
         return session.scalars(select(Product.url).where(Product.id == product_id)).one()
     raise NotFound("this link leads nowhere any more")
+
+
+def _call_to_action(session: Session, campaign_id: int) -> str:
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None:
+        raise NotFound("this mail is no longer known")
+    return str(campaign.brief["call_to_action_url"])
 
 
 def _language(session: Session, customer_id: int) -> str:

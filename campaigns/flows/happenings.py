@@ -6,20 +6,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from campaigns.models import Event
+from campaigns.models import Campaign, Event
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """An event; `key` decides what counts as the same one."""
+    """An event; `key` decides what counts as the same one within a campaign.
+
+    Campaign 0 stands for what belongs to no campaign.
+    """
 
     name: str
     key: str
     at: datetime
-    campaign_id: int | None = None
+    campaign_id: int = 0
     send_id: int | None = None
     customer_id: int | None = None
     machine: bool = False
@@ -27,5 +31,14 @@ class Happening:
 
 
 def record_event(session: Session, happening: Happening) -> None:
-    """Keep the event; a repeat of the same key changes nothing."""
-    session.execute(upsert(Event).values(asdict(happening)).on_conflict_do_nothing(index_elements=["key"]))
+    """Keep the event; a repeat of the same key changes nothing.
+
+    An event of a campaign whose sends were dropped (flows/retention.py) is kept for no campaign: there is
+    no partition for it any more, but an unsubscribe, say, must still be on record.
+    """
+    alive = select(Campaign.id).where(
+        Campaign.id == happening.campaign_id, Campaign.sends_dropped_at.is_(None)
+    )
+    values = {**asdict(happening), "campaign_id": func.coalesce(alive.scalar_subquery(), 0)}
+    statement = upsert(Event).values(values)
+    session.execute(statement.on_conflict_do_nothing(index_elements=["campaign_id", "key"]))

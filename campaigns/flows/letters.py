@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from campaigns.compose.content import MailContent, SlotView, pick_view
+from campaigns.compose.content import MailContent, PickView, SlotView, pick_view
 from campaigns.compose.dkim import DkimSigner
+from campaigns.compose.identity import message_id
 from campaigns.compose.links import CLICK_PICK, CLICK_SLOT, LinkMaker, SendRef
-from campaigns.compose.mime import Envelope, build_message, feedback_id, message_id
-from campaigns.compose.template import RenderedMail
+from campaigns.compose.mime import Envelope, build_message, feedback_id
+from campaigns.compose.template import MailTemplate, RenderedMail
 from campaigns.copywriting.placeholders import PlaceholderValues, fill
 from campaigns.core.clock import Clock
+from campaigns.core.remembering import Tokens
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import Addressee
 from campaigns.flows.plans import CampaignPlan
 from campaigns.models.values import Copy, Pick
 from campaigns.opentime.slots import SlotDefinition
 
+_MOST_KEPT = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A finished mail: the message in bytes and the parts it was made of."""
+    """A finished mail: the message in bytes and what it was made of."""
 
     message_id: str
     subject: str
-    rendered: RenderedMail
     message: bytes
     content: MailContent
+    template: MailTemplate
+
+    @property
+    def rendered(self) -> RenderedMail:
+        """Its parts as people read them; the same words as in the message."""
+        return self.template.render(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +54,15 @@ class LetterFacts:
 
 
 class Letters:
-    """Writes letters; safe to use from several threads."""
+    """Writes letters, remembering what many of them share; safe to use from several threads."""
 
     def __init__(self, links: LinkMaker, signer: Signer, clock: Clock, dkim: DkimSigner | None) -> None:
         self._links = links
         self._signer = signer
         self._clock = clock
         self._dkim = dkim
+        self._picks: dict[Hashable, PickView] = {}
+        self._tokens = Tokens()
 
     def write(
         self,
@@ -65,28 +77,34 @@ class Letters:
             slot_pictures: by slot name, URLs to show instead of the ones decided at open (for previews).
             pixel: whether the mail carries its open pixel; a preview must not count as an open.
         """
+        content, envelope = self.prepare(plan, facts, slot_pictures, pixel)
+        message = build_message(plan.template.render_for_wire(content), envelope, self._clock, self._dkim)
+        return Letter(envelope.message_id, envelope.subject, message, content, plan.template)
+
+    def prepare(
+        self,
+        plan: CampaignPlan,
+        facts: LetterFacts,
+        slot_pictures: Mapping[str, str] | None = None,
+        pixel: bool = True,
+    ) -> tuple[MailContent, Envelope]:
+        """Everything that is said in the mail, and everything around it; see `write`."""
         copy = fill(facts.copy, _blanks(plan, facts))
-        content = self._content(plan, facts, copy, slot_pictures or {})
-        if not pixel:
-            content = replace(content, with_pixel=False)
-        rendered = plan.template.render(content)
-        identity = message_id(self._signer, facts.ref.send_id, plan.domain)
-        message = build_message(rendered, self._envelope(plan, facts, copy, identity), self._clock)
-        if self._dkim is not None:
-            message = self._dkim.sign(message)
-        return Letter(identity, copy.subject, rendered, message, content)
+        content = self._content(plan, facts, copy, slot_pictures or {}, pixel)
+        identity = message_id(self._signer, plan.id, facts.ref.send_id, plan.domain)
+        return content, self._envelope(plan, facts, copy, identity, content.links.unsubscribe)
 
     def _content(
-        self, plan: CampaignPlan, facts: LetterFacts, copy: Copy, slot_pictures: Mapping[str, str]
+        self,
+        plan: CampaignPlan,
+        facts: LetterFacts,
+        copy: Copy,
+        slot_pictures: Mapping[str, str],
+        pixel: bool,
     ) -> MailContent:
+        locale = facts.addressee.locale or facts.language
         picks = tuple(
-            pick_view(
-                pick,
-                line=line,
-                link=self._links.target(facts.ref, CLICK_PICK, pick.rank, pick.product.url),
-                locale=facts.addressee.locale or facts.language,
-                language=facts.language,
-            )
+            self._pick(facts.ref, pick, line, locale, facts.language)
             for pick, line in zip(facts.picks, copy.product_lines, strict=True)
         )
         slots = {
@@ -103,7 +121,17 @@ class Letters:
             language=facts.language,
             consent_since=facts.consent_since,
             open_pixel_url=self._links.pixel(facts.ref),
+            with_pixel=pixel,
         )
+
+    def _pick(self, ref: SendRef, pick: Pick, line: str, locale: str, language: str) -> PickView:
+        """The pick in words; but for its link it is the same for many customers."""
+        asked = self._tokens.of(pick.product), pick.reason, line, locale, language
+        known = self._picks.get(asked)
+        if known is None:
+            known = pick_view(pick, line=line, link="", locale=locale, language=language)
+            _keep(self._picks, asked, known)
+        return known.linked(self._links.target(ref, CLICK_PICK, pick.rank, pick.product.url))
 
     def _slot(
         self, slot: SlotDefinition, number: int, ref: SendRef, slot_pictures: Mapping[str, str]
@@ -111,8 +139,9 @@ class Letters:
         picture = slot_pictures.get(slot.name) or self._links.slot_picture(ref, number, slot.extension)
         return SlotView(picture, self._links.target(ref, CLICK_SLOT, number, slot.default.link), slot.alt)
 
-    def _envelope(self, plan: CampaignPlan, facts: LetterFacts, copy: Copy, identity: str) -> Envelope:
-        unsubscribe_url = self._links.unsubscribe(facts.ref)
+    def _envelope(
+        self, plan: CampaignPlan, facts: LetterFacts, copy: Copy, identity: str, unsubscribe_url: str
+    ) -> Envelope:
         return Envelope(
             from_name=plan.sender_name,
             from_address=plan.sender_address,
@@ -137,3 +166,10 @@ def _blanks(plan: CampaignPlan, facts: LetterFacts) -> PlaceholderValues:
         prices=tuple((pick.product.price, pick.product.currency) for pick in facts.picks),
         offer=plan.brief.offer,
     )
+
+
+def _keep(cache: dict[Any, Any], key: Hashable, value: object) -> None:
+    """Into a cache that is emptied when it is full: what is used often is soon back."""
+    if len(cache) >= _MOST_KEPT:
+        cache.clear()
+    cache[key] = value

@@ -15,13 +15,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from campaigns.audience.consent import states
-from campaigns.compose.links import PIXEL_SLOT
+from campaigns.compose.links import PIXEL_SLOT, read_link
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import BadToken
 from campaigns.core.log import get_logger
 from campaigns.core.tokens import Signer
 from campaigns.flows.happenings import Happening, record_event
+from campaigns.flows.mailed import campaign_of
 from campaigns.models import Campaign, Customer, Picture, Send, SlotServe
 from campaigns.opentime.address import client_address
 from campaigns.opentime.apple_egress import AppleEgress
@@ -109,13 +110,13 @@ class Opening:
 
     def _answer(self, token: str, asker: Asker) -> PictureAnswer:
         try:
-            send_id, slot_number = self._signer.verify("open", token, count=2)
+            campaign_id, send_id, slot_number = read_link(self._signer, "open", token)
         except BadToken:
             campaign_id, slot_number = self._signer.verify("open-anon", token, count=2)
             return self._default_of(campaign_id, slot_number)
-        opened, campaign_id = self._look_up(send_id)
+        opened, campaign_id = self._look_up(campaign_id, send_id)
         if opened is None:
-            # Withdrawn since the mail went out, erased, or gone: neutral, and nothing is recorded.
+            # Withdrawn since the mail went out, erased, or too old to be kept: neutral, nothing is recorded.
             return _pixel() if slot_number == PIXEL_SLOT else self._default_of(campaign_id, slot_number, True)
         address = client_address(asker.forwarded_for, asker.remote or "", self._hops)
         requester = classify(
@@ -169,6 +170,7 @@ class Opening:
                 _record_serve(
                     session,
                     {
+                        "campaign_id": opened.campaign_id,
                         "send_id": opened.send_id,
                         "slot": slot_number,
                         "variant": choice.variant_name,
@@ -179,29 +181,30 @@ class Opening:
                     },
                 )
 
-    def _look_up(self, send_id: int) -> tuple[_Opened | None, int]:
-        """The send as far as consent allows to look, and its campaign."""
+    def _look_up(self, campaign_id: int, send_id: int) -> tuple[_Opened | None, int]:
+        """The send as far as it is there and consent allows to look, and its campaign."""
         with self._db.transaction() as session:
+            campaign_id = campaign_of(session, campaign_id, send_id)
             row = session.execute(
                 select(
-                    Send.campaign_id, Send.customer_id, Send.sent_at, Customer.latitude, Customer.longitude,
+                    Send.customer_id, Send.sent_at, Customer.latitude, Customer.longitude,
                     Customer.country, Customer.timezone, Customer.tags, Customer.erased_at,
                 )
                 .join(Customer, Customer.id == Send.customer_id)
-                .where(Send.id == send_id)
+                .where(Send.campaign_id == campaign_id, Send.id == send_id)
             ).one_or_none()  # fmt: skip
             if row is None:
-                raise BadToken("this mail is no longer known")
+                return None, campaign_id
             granted = states(session, [row.customer_id]).get(row.customer_id, frozenset())
         if row.erased_at is not None or "open_tracking" not in granted:
-            return None, row.campaign_id
+            return None, campaign_id
         home = Home.known(row.latitude, row.longitude, row.country, row.timezone)
         return (
             _Opened(
-                send_id, row.campaign_id, row.customer_id, row.sent_at, home, row.country, row.timezone,
+                send_id, campaign_id, row.customer_id, row.sent_at, home, row.country, row.timezone,
                 frozenset(row.tags), "open_location" in granted,
             ),
-            row.campaign_id,
+            campaign_id,
         )  # fmt: skip
 
     def _default_of(self, campaign_id: int, slot_number: int, personal: bool = False) -> PictureAnswer:
@@ -257,7 +260,7 @@ def _record_serve(session: Session, row: dict[str, object]) -> None:
     statement = upsert(SlotServe).values(row)
     session.execute(
         statement.on_conflict_do_update(
-            index_elements=["send_id", "slot"],
+            index_elements=["campaign_id", "send_id", "slot"],
             set_={
                 **{
                     name: statement.excluded[name]

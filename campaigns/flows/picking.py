@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from campaigns.core.db import Database
 from campaigns.models.values import Pick, ProductFacts, Reason
 from campaigns.recommend.recommender import History, Recommender
-from campaigns.recommend.storage import load_active, load_catalogue, load_histories
+from campaigns.recommend.storage import load_active, load_catalogue, load_histories, version
 
 # Stock and prices may be this old in a mail; the open-time pictures read them anew.
 CATALOGUE_SECONDS = 20.0
@@ -23,7 +23,8 @@ class Picker:
         self._lock = threading.Lock()
         self._recommender: Recommender | None = None
         self._catalogue: dict[int, ProductFacts] = {}
-        self._loaded_at: float | None = None
+        self._looked_at: float | None = None
+        self._version: tuple[object, ...] = ()
 
     def pick(self, personal: Mapping[int, bool], n: int) -> tuple[dict[int, History], dict[int, list[Pick]]]:
         """Histories and picks by customer id; `personal` says who granted profiling."""
@@ -47,25 +48,39 @@ class Picker:
 
     def _current(self) -> Recommender | None:
         with self._lock:
-            if self._loaded_at is not None and time.monotonic() - self._loaded_at < CATALOGUE_SECONDS:
+            if self._looked_at is not None and time.monotonic() - self._looked_at < CATALOGUE_SECONDS:
                 return self._recommender
             with self._db.transaction() as session:
-                model = load_active(session)
-                self._catalogue = load_catalogue(session)
-            self._recommender = Recommender(model, self._catalogue) if model else None
-            self._loaded_at = time.monotonic()
+                # Loading takes seconds in a big shop, and what was worked out for each product goes with it.
+                now = version(session)
+                if now != self._version:
+                    model = load_active(session)
+                    self._catalogue = load_catalogue(session)
+                    self._recommender = Recommender(model, self._catalogue) if model else None
+                    self._version = now
+            self._looked_at = time.monotonic()
             return self._recommender
 
 
-def picks_to_json(picks: Sequence[Pick]) -> list[list[object]]:
-    """The stored form: [product id, reason kind, because product id, because title] each."""
-    return [[p.product.id, p.reason.kind, p.reason.because_id, p.reason.because] for p in picks]
+def picks_to_json(picks: Sequence[Pick], lines: Sequence[int] = ()) -> list[list[object]]:
+    """The stored form: [product id, reason kind, because product id, because title, line id] each.
+
+    `lines` are the numbers of what is said of each pick; without them (0), no words are kept for it alone.
+    """
+    numbers = lines or (0,) * len(picks)
+    return [
+        [p.product.id, p.reason.kind, p.reason.because_id, p.reason.because, line]
+        for p, line in zip(picks, numbers, strict=True)
+    ]
 
 
 def picks_from_json(rows: Sequence[Sequence[object]], catalogue: Mapping[int, ProductFacts]) -> list[Pick]:
-    """Picks again; a product that has been removed since is left out."""
+    """Picks again; a product that has been removed since is left out.
+
+    The numbers of their lines are not looked at here; see models.copy.line_ids.
+    """
     picks = []
-    for rank, (product_id, kind, because_id, because) in enumerate(rows):
+    for rank, (product_id, kind, because_id, because, *_) in enumerate(rows):
         product = catalogue.get(int(product_id))  # type: ignore[call-overload]
         if product is not None:
             reason = Reason(str(kind), str(because), int(because_id))  # type: ignore[call-overload]

@@ -10,9 +10,13 @@ from sqlalchemy.orm import Session
 from campaigns.compose.content import Brand
 from campaigns.compose.template import MailTemplate, load_template
 from campaigns.copywriting.brief import Brief, parse_brief
+from campaigns.core.db import rows
 from campaigns.core.errors import NotFound
-from campaigns.models import Campaign
+from campaigns.delivery.terms import DeliveryTerms
+from campaigns.models import Campaign, CampaignStatus
 from campaigns.opentime.slots import SlotDefinition
+
+_STATUS = "select status from campaigns where id = %(campaign)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class CampaignPlan:
     brief: Brief
     slots: tuple[SlotDefinition, ...]
     template: MailTemplate
+    terms: DeliveryTerms
 
     @property
     def domain(self) -> str:
@@ -48,6 +53,11 @@ def get_campaign(session: Session, campaign_id: int, lock: bool = False) -> Camp
             f"there is no campaign {campaign_id}; `tailormail campaign list` shows which there are"
         )
     return campaign
+
+
+def is_sending(session: Session, campaign_id: int) -> bool:
+    """Whether mails of this campaign may go out now; asked for every group of them."""
+    return rows(session, _STATUS, {"campaign": campaign_id}) == [(CampaignStatus.SENDING.value,)]
 
 
 def load_plan(session: Session, campaign_id: int) -> CampaignPlan:
@@ -75,6 +85,7 @@ def plan_of(campaign: Campaign) -> CampaignPlan:
         brief=brief,
         slots=tuple(SlotDefinition.from_json(slot) for slot in campaign.slots),
         template=load_template(campaign.template),
+        terms=DeliveryTerms.from_json(campaign.delivery),
     )
 
 

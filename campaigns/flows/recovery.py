@@ -6,26 +6,56 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from campaigns.core.clock import Clock
-from campaigns.core.db import Database
+from campaigns.core.db import Database, rows
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
+from campaigns.core.meters import Meters
 from campaigns.delivery.journal import JournalState, Replay
 from campaigns.delivery.journal_claim import claimable, claimed
 from campaigns.delivery.transport import Kind
 from campaigns.flows.campaigns import Campaigns
-from campaigns.flows.send_moves import add_counts
+from campaigns.flows.counters import add_counts
+from campaigns.flows.reconciling import Reconciling
+from campaigns.flows.reopening import reopen_for_planned
 from campaigns.flows.sending import Sending
-from campaigns.models import Campaign, CampaignCount, CampaignStatus, SendStatus
+from campaigns.models import CampaignStatus, SendStatus
 
 log = get_logger(__name__)
 
 _SWEEP_LOCK = 7_221_408
 _MOST_AT_ONCE = 5000
+_EXPIRED_WORKERS = text("select worker from worker_leases where lease_until < clock_timestamp()")
+# A claim renews the lease in its own transaction, so a row that is still expired here covers nothing.
+_FORGET_LEASES = text(
+    "delete from worker_leases l where lease_until < clock_timestamp() and not exists (select 1 from sends s "
+    "where s.claimed_by = l.worker and s.status in ('claimed','picked','written','sending'))"
+)
+_HINTS_A_SWEEP = 4
+# `due` needs no count: whether there is anything decides, and the counters say how much at most. In the order
+# of an index, so that no plan can be tempted to look for the first one from the beginning of the table.
+_OPEN_WORK = """
+    select c.id, c.status,
+           case when (select s.id from sends s where s.campaign_id = c.id and s.status = 'planned'
+                      and s.not_before is null order by s.campaign_id, s.id limit 1) is not null
+                  or (select s.id from sends s where s.campaign_id = c.id and s.status = 'planned'
+                      and s.not_before <= %(now)s order by s.campaign_id, s.not_before, s.id limit 1) is not null
+                then coalesce(n.planned, 0) else 0 end + coalesce(n.written, 0),
+           coalesce(n.picked, 0), coalesce(n.open, 0)
+    from campaigns c left join lateral (
+        select sum(n) filter (where status = 'planned')::bigint as planned,
+               sum(n) filter (where status = 'picked')::bigint as picked,
+               sum(n) filter (where status = 'written')::bigint as written,
+               sum(n) filter (where status not in ('sent', 'failed', 'held_back', 'uncertain'))::bigint as open
+        from campaign_counts where campaign_id = c.id) n on true
+    where c.status in ('planning', 'sending')
+"""
 _ENDED_IN_FLIGHT = "the worker ended while this mail was being handed over"
+# Said by whoever does not have the worker's journal; the worker, or a sweeper of its host, may know better.
+_FELL_SILENT = "the worker fell silent while this mail was being handed over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +67,23 @@ class SweepResult:
 
 
 @dataclass(frozen=True, slots=True)
+class _Open:
+    """A running campaign: sends that may be due, sends that wait for words, sends that have not ended."""
+
+    campaign_id: int
+    status: str
+    due: int
+    picked: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Held:
     id: int
     campaign_id: int
     status: SendStatus
     claimed_by: str
+    reason: str = ""
 
 
 class Recovery:
@@ -60,6 +102,8 @@ class Recovery:
         journals: Path,
         host: str,
         batch_size: int,
+        meters: Meters,
+        reconciling: Reconciling,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -69,15 +113,31 @@ class Recovery:
         self._journals = journals
         self._host = host
         self._batch_size = batch_size
+        self._meters = meters
+        self._reconciling = reconciling
 
     def sweep(self) -> SweepResult:
         """One round; harmless when several schedulers do it at once."""
         started = self._campaigns.start_due()
         tally = self._settle_dead_workers() + self._release_expired()
-        if tally:
-            log.warning("sends_recovered", **{status.value: n for status, n in tally.items()})
+        if tally[SendStatus.UNCERTAIN]:
+            # A provider may have told of the mail before anybody knew that it was uncertain.
+            self._reconciling.settle_by_events()
+        self._tell(tally)
         self._hint_at_open_work()
         return SweepResult(len(started), {status.value: n for status, n in tally.items()})
+
+    def settle_here(self) -> None:
+        """Only what dead workers of this host left: a sweep may be anybody's, their journals lie here."""
+        self._tell(self._settle_dead_workers())
+
+    def _tell(self, tally: Counter[SendStatus]) -> None:
+        if not tally:
+            return
+        log.warning("sends_recovered", **{status.value: n for status, n in tally.items()})
+        for status, n in tally.items():
+            self._meters.add("recoveries", n, status=status.value)
+        self._meters.flush()
 
     def _settle_dead_workers(self) -> Counter[SendStatus]:
         """Workers of this host that ended without settling: their journals say what they did."""
@@ -102,8 +162,10 @@ class Recovery:
                 if send.status is not SendStatus.SENDING:
                     targets[send] = (SendStatus.PLANNED, "")
                 elif not self._lives_here(send.claimed_by):
-                    targets[send] = (SendStatus.UNCERTAIN, _ENDED_IN_FLIGHT)
-            return self._move(session, targets)
+                    targets[send] = (SendStatus.UNCERTAIN, _FELL_SILENT)
+            tally = self._move(session, targets)
+            session.execute(_FORGET_LEASES)
+            return tally
 
     def _lives_here(self, claimed_by: str) -> bool:
         """A slow worker of this host keeps what it is sending: its own time limits end it."""
@@ -114,62 +176,62 @@ class Recovery:
             return journal is None
 
     def _expired(self, session: Session) -> list[_Held]:
-        rows = session.execute(
+        found = session.execute(
             text(
                 "select id, campaign_id, status, claimed_by from sends "
-                "where status in ('claimed','picked','written','sending') and lease_until < :now "
+                "where status in ('claimed','picked','written','sending') and claimed_by = any(:workers) "
                 "order by id limit :most for update skip locked"
             ),
-            {"now": self._clock.now(), "most": _MOST_AT_ONCE},
+            {"workers": list(session.scalars(_EXPIRED_WORKERS)), "most": _MOST_AT_ONCE},
         )
-        return [_Held(row.id, row.campaign_id, SendStatus(row.status), row.claimed_by) for row in rows]
+        return [_Held(row.id, row.campaign_id, SendStatus(row.status), row.claimed_by) for row in found]
 
     def _move(self, session: Session, targets: dict[_Held, tuple[SendStatus, str]]) -> Counter[SendStatus]:
         deltas: dict[int, Counter[SendStatus]] = {}
         tally: Counter[SendStatus] = Counter()
         for send, (status, reason) in targets.items():
+            if (status, reason) == (send.status, send.reason):
+                continue
+            _set(session, send, status, reason, self._clock)
             if status is send.status:
                 continue
-            _set(session, send.id, status, reason, self._clock)
             tally[status] += 1
             change = deltas.setdefault(send.campaign_id, Counter())
             change[send.status] -= 1
             change[status] += 1
         for campaign_id, change in sorted(deltas.items()):
             add_counts(session, campaign_id, change)
+            if change[SendStatus.UNCERTAIN] < 0 and change[SendStatus.PLANNED] > 0:
+                reopen_for_planned(session, campaign_id, self._clock.now(), "scheduler")
         return tally
 
     def _hint_at_open_work(self) -> None:
-        now = self._clock.now()
         with self._db.transaction() as session:
-            rows = session.execute(
-                select(Campaign.id, Campaign.status, CampaignCount.n)
-                .outerjoin(
-                    CampaignCount,
-                    (CampaignCount.campaign_id == Campaign.id)
-                    & (CampaignCount.status == SendStatus.PLANNED.value),
-                )
-                .where(Campaign.status.in_([CampaignStatus.PLANNING.value, CampaignStatus.SENDING.value]))
-            ).all()
-            due = {row.id for row in rows if row.n and _anything_due(session, row.id, now)}
-        for campaign_id, status, planned in rows:
-            if status == CampaignStatus.PLANNING:
-                self._jobs.plan(campaign_id)
-            elif campaign_id in due:
-                self._jobs.send_batches(campaign_id, min(2, -(-planned // self._batch_size)))
-            else:
-                self._sending.finish_if_done(campaign_id)
+            found = [_Open(*row) for row in rows(session, _OPEN_WORK, {"now": self._clock.now()})]
+        for one in found:
+            if one.status == CampaignStatus.PLANNING:
+                self._jobs.plan(one.campaign_id)
+            elif not one.open:
+                self._sending.finish_if_done(one.campaign_id)
+        # A worker that is at it goes on by itself: this is for those that were away, or have died.
+        due = sum(-(-one.due // self._batch_size) for one in found)
+        if due:
+            self._jobs.send(min(_HINTS_A_SWEEP, due))
+        if any(one.picked for one in found):
+            self._jobs.write_words()
 
 
 def _held_by(session: Session, worker: str) -> list[_Held]:
     rows = session.execute(
         text(
-            "select id, campaign_id, status, claimed_by from sends where claimed_by = :worker "
+            "select id, campaign_id, status, claimed_by, reason from sends where claimed_by = :worker "
             "and status in ('claimed','picked','written','sending','uncertain') for update"
         ),
         {"worker": worker},
     )
-    return [_Held(row.id, row.campaign_id, SendStatus(row.status), row.claimed_by) for row in rows]
+    return [
+        _Held(row.id, row.campaign_id, SendStatus(row.status), row.claimed_by, row.reason) for row in rows
+    ]
 
 
 def _by_journal(send: _Held, said: Replay) -> tuple[SendStatus, str]:
@@ -177,9 +239,9 @@ def _by_journal(send: _Held, said: Replay) -> tuple[SendStatus, str]:
     state = said.get(send.id)
     if send.status not in (SendStatus.SENDING, SendStatus.UNCERTAIN):
         return SendStatus.PLANNED, ""
-    if state is None and send.status is SendStatus.UNCERTAIN:
+    if state is None and send.status is SendStatus.UNCERTAIN and send.reason != _FELL_SILENT:
         # Its records were settled: the answer that never came is in the database, and stays.
-        return SendStatus.UNCERTAIN, ""
+        return SendStatus.UNCERTAIN, send.reason
     if state is None:
         return (SendStatus.PLANNED, "") if said.complete else (SendStatus.UNCERTAIN, _ENDED_IN_FLIGHT)
     return _by_outcome(state)
@@ -195,23 +257,19 @@ def _by_outcome(state: JournalState) -> tuple[SendStatus, str]:
     return SendStatus.PLANNED, state.outcome.kind.value
 
 
-def _set(session: Session, send_id: int, status: SendStatus, reason: str, clock: Clock) -> None:
+def _set(session: Session, send: _Held, status: SendStatus, reason: str, clock: Clock) -> None:
     session.execute(
         text(
-            "update sends set status = :status, reason = :reason, lease_until = null, "
-            "sent_at = case when :status = 'sent' then :now else sent_at end where id = :id"
+            "update sends set status = :status, reason = :reason, "
+            "claimed_by = case when :status = 'planned' then '' else claimed_by end, "
+            "sent_at = case when :status = 'sent' then :now else sent_at end "
+            "where campaign_id = :campaign_id and id = :id"
         ),
-        {"status": status.value, "reason": reason, "now": clock.now(), "id": send_id},
-    )
-
-
-def _anything_due(session: Session, campaign_id: int, now: object) -> bool:
-    return bool(
-        session.scalar(
-            text(
-                "select exists(select 1 from sends where campaign_id = :campaign_id and status = 'planned' "
-                "and (not_before is null or not_before <= :now))"
-            ),
-            {"campaign_id": campaign_id, "now": now},
-        )
+        {
+            "status": status.value,
+            "reason": reason,
+            "now": clock.now(),
+            "campaign_id": send.campaign_id,
+            "id": send.id,
+        },
     )

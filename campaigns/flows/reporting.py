@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from campaigns.compose.mime import message_id
+from campaigns.compose.identity import message_id
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import load_addressees
 from campaigns.flows.plans import get_campaign, plan_of
-from campaigns.insight.report import Report, campaign_report
+from campaigns.insight.report import Report, campaign_report, summarised_report
 from campaigns.models import Customer, Send, SendStatus
 
 
@@ -27,13 +27,15 @@ class Reporting:
         self._signer = signer
 
     def report(self, campaign_id: int) -> Report:
-        """The report of a campaign.
+        """The report of a campaign; when its sends are too old to be kept, as it was when they were dropped.
 
         Raises:
             NotFound: there is no such campaign.
         """
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id)
+            if campaign.summary is not None and campaign.sends_dropped_at is not None:
+                return summarised_report(campaign.summary, campaign.sends_dropped_at)
             names = [str(slot["name"]) for slot in campaign.slots]
             return campaign_report(session, campaign_id, names, self._clock.now())
 
@@ -53,7 +55,7 @@ class Reporting:
                 "send": row.id,
                 "customer": row.external_id,
                 "address": people[row.customer_id].email if row.customer_id in people else "",
-                "message_id": f"<{message_id(self._signer, row.id, plan.domain)}>",
+                "message_id": f"<{message_id(self._signer, plan.id, row.id, plan.domain)}>",
                 "why": row.reason,
                 "reply": row.smtp_reply,
             }

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from sqlalchemy.orm import Session
 
 from campaigns.audience.freezing import freeze_audience
 from campaigns.audience.segments import parse_segment
@@ -10,14 +15,32 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
+from campaigns.core.meters import Meters
+from campaigns.delivery.gate import Gate
 from campaigns.delivery.outlet import Outlet
+from campaigns.delivery.terms import DeliveryTerms
 from campaigns.flows.batches import BatchLine, BatchResult
+from campaigns.flows.claims import ClaimedSend, Claims
+from campaigns.flows.counters import counts, recount
 from campaigns.flows.plans import CampaignPlan, get_campaign, load_plan
-from campaigns.flows.send_moves import ClaimedSend, claim, counts, recount
+from campaigns.flows.turns import running, served
 from campaigns.models import CampaignStatus, SendStatus
 from campaigns.models.send import FINAL
 
 log = get_logger(__name__)
+
+# One task works for about so long: then the queues have their turn, with what is more urgent in them.
+TASK_SECONDS = 5.0
+MOST_HINTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class WorkResult:
+    """What one task did; `more` says that there was work left when its time was over."""
+
+    batches: int
+    sent: int
+    more: bool
 
 
 class Sending:
@@ -25,21 +48,32 @@ class Sending:
 
     def __init__(
         self,
+        *,
         db: Database,
         clock: Clock,
         jobs: Jobs,
         line: BatchLine,
+        claims: Claims,
+        gate: Gate,
         outlet: Outlet,
+        meters: Meters,
         batch_size: int,
-        lease: timedelta,
+        words_elsewhere: bool = False,
+        default_zone: str = "UTC",
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._db = db
         self._clock = clock
         self._jobs = jobs
         self._line = line
+        self._claims = claims
+        self._gate = gate
         self._outlet = outlet
+        self._meters = meters
         self._batch_size = batch_size
-        self._lease = lease
+        self._words_elsewhere = words_elsewhere
+        self._zone = default_zone
+        self._stopping = stopping
         self._plans: dict[int, CampaignPlan] = {}
 
     def plan(self, campaign_id: int) -> int:
@@ -52,43 +86,88 @@ class Sending:
             if campaign.status != CampaignStatus.PLANNING:
                 return 0
             now = self._clock.now()
-            freeze_audience(session, campaign_id, parse_segment(campaign.segment), now)
+            terms = DeliveryTerms.from_json(campaign.delivery)
+            segment = parse_segment(campaign.segment)
+            freeze_audience(session, campaign_id, segment, now, terms.local_time, self._zone)
             by_status = recount(session, campaign_id)
             campaign.audience_size = sum(by_status.values())
             record = campaign.move(CampaignStatus.SENDING, now, "worker")
             session.add(record)
             planned = by_status.get(SendStatus.PLANNED, 0)
-            batches = -(-planned // self._batch_size)
-            session.after_commit(lambda: self._jobs.send_batches(campaign_id, batches))
+            hints = min(MOST_HINTS, math.ceil(planned / self._batch_size))
+            session.after_commit(lambda: self._jobs.send(hints))
+            session.after_commit(lambda: self._jobs.warm(campaign_id))
         log.info("campaign_planned", campaign_id=campaign_id, planned=planned)
         if not planned:
             self.finish_if_done(campaign_id)
         return planned
 
+    def work(self, seconds: float = TASK_SECONDS) -> WorkResult:
+        """Send batches, each of the campaign whose turn it is, until nothing is due or the time is over."""
+        until = monotonic() + seconds
+        batches = sent = 0
+        while not self._stopping():
+            result = self._next_batch()
+            if result is None:
+                return WorkResult(batches, sent, more=False)
+            batches += 1
+            sent += result.sent
+            if monotonic() > until:
+                self._jobs.send(1)
+                return WorkResult(batches, sent, more=True)
+        return WorkResult(batches, sent, more=True)
+
     def send_batch(self, campaign_id: int) -> BatchResult:
-        """Work on one batch of a campaign, if it is running and something is planned."""
-        claimed = self._claim(campaign_id)
+        """Work on one batch of this campaign, if it is running and something is due."""
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id)
+            terms = DeliveryTerms.from_json(campaign.delivery)
+            is_sending = campaign.status == CampaignStatus.SENDING
+        claimed = self._claim(campaign_id, terms) if is_sending else []
         if not claimed:
             self.finish_if_done(campaign_id)
             return BatchResult(0)
+        return self._run(campaign_id, claimed)
+
+    def _next_batch(self) -> BatchResult | None:
+        """One batch of the first campaign in line that has something due; None if none has."""
+        if self._gate.closed:
+            return None
+        with self._db.transaction() as session:
+            turns = running(session)
+        for turn in turns:
+            with self._meters.timed("claim"):
+                claimed = self._claim(turn.campaign_id, turn.terms)
+            self._meters.add("claims", found="some" if claimed else "none")
+            if not claimed:
+                self.finish_if_done(turn.campaign_id)
+                continue
+            with self._db.transaction() as session:
+                served(session, turn, len(claimed), turns, self._batch_size)
+            return self._run(turn.campaign_id, claimed)
+        return None
+
+    def _run(self, campaign_id: int, claimed: list[ClaimedSend]) -> BatchResult:
+        self._meters.add("claimed_sends", len(claimed))
         try:
-            result = self._line.run(self._plan_of(campaign_id), self._outlet.worker, claimed)
+            result = self._line.run(self._plan_of(campaign_id), claimed)
         except BaseException:
             # The database may be away. What was handed over stands in the journal, which is left to the
             # sweeper together with all that this worker still holds.
             self._outlet.abandon()
             raise
-        self.finish_if_done(campaign_id)
+        if len(claimed) < self._batch_size:
+            self.finish_if_done(campaign_id)
         return result
 
     def finish_if_done(self, campaign_id: int) -> bool:
         """Sending -> sent when every send has ended."""
         with self._db.transaction() as session:
-            open_sends = [s for s in counts(session, campaign_id) if SendStatus(s) not in FINAL]
-            if open_sends:
+            if _open(session, campaign_id):
                 return False
             campaign = get_campaign(session, campaign_id, lock=True)
-            if campaign.status != CampaignStatus.SENDING:
+            # Counted again under the lock: somebody may have had an uncertain mail sent again meanwhile.
+            if campaign.status != CampaignStatus.SENDING or _open(session, campaign_id):
                 return False
             now = self._clock.now()
             session.add(campaign.move(CampaignStatus.SENT, now, "worker"))
@@ -96,15 +175,27 @@ class Sending:
         log.info("campaign_sent", campaign_id=campaign_id)
         return True
 
-    def _claim(self, campaign_id: int) -> list[ClaimedSend]:
-        now = self._clock.now()
+    def _claim(self, campaign_id: int, terms: DeliveryTerms) -> list[ClaimedSend]:
+        limit = self._batch_size
+        if terms.per_second:
+            # What a pace would hold back anyway is left to other workers, and to a pause.
+            limit = min(limit, math.ceil(terms.per_second))
+        worker = self._outlet.worker
         with self._db.transaction() as session:
-            if get_campaign(session, campaign_id).status != CampaignStatus.SENDING:
-                return []
-            return claim(session, campaign_id, self._batch_size, self._outlet.worker, now, now + self._lease)
+            claimed: list[ClaimedSend] = []
+            if self._words_elsewhere:
+                claimed = self._claims.take_waiting(session, campaign_id, SendStatus.WRITTEN, limit, worker)
+            if not claimed:
+                claimed = self._claims.take(session, campaign_id, limit, worker, self._clock.now())
+        return claimed
 
     def _plan_of(self, campaign_id: int) -> CampaignPlan:
         if campaign_id not in self._plans:
             with self._db.transaction() as session:
                 self._plans[campaign_id] = load_plan(session, campaign_id)
         return self._plans[campaign_id]
+
+
+def _open(session: Session, campaign_id: int) -> bool:
+    """Whether any send of the campaign has not ended."""
+    return any(SendStatus(status) not in FINAL for status in counts(session, campaign_id))

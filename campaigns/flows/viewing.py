@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.audience.consent import states
 from campaigns.audience.customers import find
-from campaigns.compose.links import SendRef
+from campaigns.compose.links import SendRef, read_link
 from campaigns.compose.preflight import Finding, check
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
@@ -20,10 +20,11 @@ from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import consent_dates, load_addressees
 from campaigns.flows.letters import Letter, LetterFacts, Letters
+from campaigns.flows.mailed import mailed
 from campaigns.flows.picking import Picker, picks_from_json
 from campaigns.flows.plans import CampaignPlan, load_plan
-from campaigns.flows.wording import CopyShelf, copy_from, copy_language, copy_request
-from campaigns.models import ConsentState, Customer, Send, SlotServe, WrittenCopyRow
+from campaigns.flows.wording import CopyShelf, copy_language, copy_request
+from campaigns.models import ConsentState, Customer, SlotServe
 from campaigns.models.values import Pick
 from campaigns.opentime.facts import OpenFacts
 from campaigns.opentime.forecast_cache import WeatherCache
@@ -131,7 +132,7 @@ class Viewing:
         request = copy_request(
             plan, addressee, histories[person.id], picked[person.id], self._picker.catalogue, moment
         )
-        copy = self._shelf.copies_for({0: request})[0][1]
+        copy = self._shelf.copies_for({0: request})[0].copy
         weather = self._weather_of(scene, place)
         tracked = "open_tracking" in granted
         # A scene that was asked for is shown to the marketer; without one, what this customer would get.
@@ -165,19 +166,21 @@ class Viewing:
             BadToken: forged or damaged.
             NotFound: the mail, its copy or its customer is gone.
         """
-        (send_id,) = self._signer.verify("view", token, count=1)
+        campaign_id, send_id = read_link(self._signer, "view", token)
         with self._db.transaction() as session:
-            send = session.get(Send, send_id)
+            send = mailed(session, campaign_id, send_id)
             if send is None or send.copy_id is None:
                 raise NotFound("this mail is no longer known")
             plan = load_plan(session, send.campaign_id)
             addressee = load_addressees(session, self._keyring, [send.customer_id]).get(send.customer_id)
             if addressee is None:
                 raise NotFound("this mail is no longer known")
-            copy = copy_from(session.get_one(WrittenCopyRow, send.copy_id).fields)
             since = consent_dates(session, [send.consent_entry_id]).get(send.consent_entry_id or 0)
             served = _served(session, plan, send.id)
         stored = send.picks or []
+        copy = self._shelf.remembered({send.id: (send.copy_id, stored)}).get(send.id)
+        if copy is None:
+            raise NotFound("the words of this mail are no longer kept")
         picks = picks_from_json(stored, self._picker.catalogue)
         if len(picks) != len(stored):
             raise NotFound("a product of this mail is no longer sold, so it cannot be shown again")
@@ -255,7 +258,11 @@ def _place_of(session: Session, name: str, person: Customer) -> Place | None:
 
 
 def _served(session: Session, plan: CampaignPlan, send_id: int) -> dict[str, Choice]:
-    rows = session.execute(select(SlotServe.slot, SlotServe.variant).where(SlotServe.send_id == send_id))
+    rows = session.execute(
+        select(SlotServe.slot, SlotServe.variant).where(
+            SlotServe.campaign_id == plan.id, SlotServe.send_id == send_id
+        )
+    )
     served = {row[0]: row[1] for row in rows}
     shown = {}
     for number, slot in enumerate(plan.slots):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,30 +21,40 @@ class Report:
     `held_back`, `failed_by_reason`, `uncertain_by_reason`: by reason. Opens and clicks count each customer
     once; the machine ones are customers for whom *only* machines opened or clicked. `pictures`: mails by
     slot and variant last shown; `signals`: what decided the place. `revenue_after` by currency.
+    `sends_dropped_at` (ISO 8601): since when there are only these numbers and no single sends any more.
     """
 
-    audience: int
-    held_back: dict[str, int]
-    planned: int
-    sent: int
-    failed: int
-    failed_by_reason: dict[str, int]
-    uncertain: int
-    opens_human: int
-    opens_machine_only: int
-    clicks_human: int
-    clicks_machine_only: int
-    clicks_by_place: dict[str, int]
-    unsubscribes: int
-    orders_after: int
-    revenue_after: dict[str, str]
-    pictures: dict[str, dict[str, int]]
-    signals: dict[str, int]
-    copy_writers: dict[str, int]
+    audience: int = 0
+    held_back: dict[str, int] = field(default_factory=dict)
+    planned: int = 0
+    sent: int = 0
+    failed: int = 0
+    failed_by_reason: dict[str, int] = field(default_factory=dict)
+    uncertain: int = 0
+    opens_human: int = 0
+    opens_machine_only: int = 0
+    clicks_human: int = 0
+    clicks_machine_only: int = 0
+    clicks_by_place: dict[str, int] = field(default_factory=dict)
+    unsubscribes: int = 0
+    orders_after: int = 0
+    revenue_after: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, dict[str, int]] = field(default_factory=dict)
+    signals: dict[str, int] = field(default_factory=dict)
+    copy_writers: dict[str, int] = field(default_factory=dict)
+    sends_dropped_at: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return asdict(self)
+
+
+def summarised_report(summary: Mapping[str, Any], dropped_at: datetime) -> Report:
+    """The report of a campaign of which only the `to_json` of back then was kept."""
+    # A later version may have more numbers than were kept, or fewer.
+    known = {f.name for f in fields(Report)}
+    kept = {name: value for name, value in summary.items() if name in known}
+    return Report(**{**kept, "sends_dropped_at": dropped_at.isoformat()})
 
 
 def campaign_report(session: Session, campaign_id: int, slot_names: list[str], now: datetime) -> Report:
@@ -104,12 +115,11 @@ _ORDERS = """
     where s.campaign_id = :campaign_id and s.status = 'sent'
     group by 1"""
 _SERVES = (
-    "select v.slot, v.variant, count(*) from slot_serves v join sends s on s.id = v.send_id "
-    "where s.campaign_id = :campaign_id group by 1, 2 order by 1, 3 desc"
+    "select slot, variant, count(*) from slot_serves "
+    "where campaign_id = :campaign_id group by 1, 2 order by 1, 3 desc"
 )
 _SIGNALS = (
-    "select v.signal, count(*) from slot_serves v join sends s on s.id = v.send_id "
-    "where s.campaign_id = :campaign_id group by 1 order by 2 desc"
+    "select signal, count(*) from slot_serves where campaign_id = :campaign_id group by 1 order by 2 desc"
 )
 _WRITERS = (
     "select c.writer, count(*) from sends s join copies c on c.id = s.copy_id "

@@ -4,7 +4,13 @@ Importing this package registers every table with `Base.metadata`.
 """
 
 from campaigns.models.base import Base
-from campaigns.models.campaign import Campaign, CampaignCount, CampaignStatus, CampaignTransition
+from campaigns.models.campaign import (
+    Campaign,
+    CampaignCount,
+    CampaignStatus,
+    CampaignTransition,
+    CampaignTurn,
+)
 from campaigns.models.consent import PURPOSES, ConsentEntry, ConsentState
 from campaigns.models.copy import WrittenCopyRow
 from campaigns.models.customer import Customer
@@ -13,7 +19,8 @@ from campaigns.models.order import OrderLine
 from campaigns.models.picture import Picture
 from campaigns.models.product import Product
 from campaigns.models.recommender import RecommenderModelRow
-from campaigns.models.send import Send, SendStatus
+from campaigns.models.resolution import ResolutionVerdict, ResolvedBy, SendResolution
+from campaigns.models.send import Send, SendStatus, WorkerLease
 from campaigns.models.suppression import Suppression
 from campaigns.models.user import ConsoleUser
 
@@ -24,6 +31,7 @@ __all__ = [
     "CampaignCount",
     "CampaignStatus",
     "CampaignTransition",
+    "CampaignTurn",
     "ConsentEntry",
     "ConsentState",
     "ConsoleUser",
@@ -33,9 +41,13 @@ __all__ = [
     "Picture",
     "Product",
     "RecommenderModelRow",
+    "ResolutionVerdict",
+    "ResolvedBy",
     "Send",
+    "SendResolution",
     "SendStatus",
     "SlotServe",
     "Suppression",
+    "WorkerLease",
     "WrittenCopyRow",
 ]

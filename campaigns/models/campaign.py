@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Integer, Text
+from sqlalchemy import BigInteger, DateTime, Double, ForeignKey, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,13 +36,17 @@ TRANSITIONS: dict[CampaignStatus, frozenset[CampaignStatus]] = {
     _S.PLANNING: frozenset({_S.SENDING, _S.PAUSED, _S.CANCELLED}),
     _S.SENDING: frozenset({_S.SENT, _S.PAUSED, _S.CANCELLED}),
     _S.PAUSED: frozenset({_S.PLANNING, _S.SENDING, _S.CANCELLED}),
-    _S.SENT: frozenset(),
+    _S.SENT: frozenset({_S.SENDING}),  # only to resend what is uncertain, when a person says so
     _S.CANCELLED: frozenset(),
 }
 
 
 class Campaign(Base):
-    """A campaign as the marketer described it; `brief`, `segment`, `slots` are validated JSON."""
+    """A campaign as the marketer described it; `brief`, `segment`, `slots`, `delivery` are validated JSON.
+
+    `delivery` may have per_second, weight, urgent, local_time, quiet_hours. `summary` is the report as it
+    was when the single sends were dropped (flows/retention.py), at `sends_dropped_at`.
+    """
 
     __tablename__ = "campaigns"
 
@@ -57,11 +61,14 @@ class Campaign(Base):
     brief: Mapped[dict[str, Any]] = mapped_column(JSONB)
     segment: Mapped[dict[str, Any]] = mapped_column(JSONB)
     slots: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    delivery: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     audience_size: Mapped[int | None] = mapped_column(Integer)
     scheduled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[CreatedAt]
+    summary: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    sends_dropped_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     def move(self, target: CampaignStatus, at: datetime, by: str, why: str = "") -> CampaignTransition | None:
         """Change the status by the table.
@@ -99,10 +106,24 @@ class CampaignTransition(Base):
 
 
 class CampaignCount(Base):
-    """How many sends of a campaign stand where; kept by batch, in the transaction that moves the sends."""
+    """How many sends of a campaign stand where; kept by batch, in the transaction that moves the sends.
+
+    The number is the sum over the shards (at most 64): workers that count in different shards do not wait
+    for one another. A single shard may be negative.
+    """
 
     __tablename__ = "campaign_counts"
 
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
     status: Mapped[str] = mapped_column(Text, primary_key=True)
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default="0")
     n: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class CampaignTurn(Base):
+    """What a campaign was served so far, in mails divided by its weight: who has least is next."""
+
+    __tablename__ = "campaign_turns"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    served: Mapped[float] = mapped_column(Double, server_default="0")

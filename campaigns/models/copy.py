@@ -1,7 +1,8 @@
-"""Copies: the words of mails, written once per cell and reused."""
+"""Copies: the words of mails, written once and reused, in parts where they fit more than one mail."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Integer, Text
@@ -10,9 +11,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, BigId, CreatedAt, Words
 
+_PLACE_OF_LINE = 4
+
 
 class WrittenCopyRow(Base):
-    """`fields` is a values.Copy as JSON with placeholders unfilled; `verdicts` what the guard said."""
+    """Words with placeholders unfilled; `verdicts` is what the guard said of refused drafts.
+
+    `fields` is a values.Copy as JSON, or one without `product_lines` (a head, used above many lines), or one
+    of nothing but a single line (of one product, used under many heads). A send's `copy_id` is its head or
+    whole copy; each of its picks [product id, reason kind, because id, because title, line id] has its line.
+    """
 
     __tablename__ = "copies"
 
@@ -25,3 +33,24 @@ class WrittenCopyRow(Base):
     verdicts: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     tokens: Mapped[int] = mapped_column(Integer, server_default="0")
     created_at: Mapped[CreatedAt]
+
+
+def line_ids(picks: Sequence[Sequence[Any]] | None) -> tuple[int, ...]:
+    """The rows of the lines of a send's picks; 0 for a line that its copy holds itself.
+
+    Picks of before lines were kept apart have four entries, and lines in the copy.
+    """
+    return tuple(int(row[_PLACE_OF_LINE]) if len(row) > _PLACE_OF_LINE else 0 for row in picks or ())
+
+
+def line_in_place(line: str, number: int) -> str:
+    """A kept line as it reads for pick `number` (from 1): a price in it is that pick's."""
+    return line.replace("{price_1}", f"{{price_{number}}}") if number > 1 and "{" in line else line
+
+
+def assembled_fields(fields: dict[str, Any], lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The fields of a whole copy, from those of a head and of its lines; of a whole copy, as it is."""
+    if not lines:
+        return fields
+    placed = [line_in_place(line["product_lines"][0], number) for number, line in enumerate(lines, start=1)]
+    return {**fields, "product_lines": placed}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, SmallInteger, Text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, SmallInteger, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from campaigns.models.base import Base, BigId, Moment, Words
+from campaigns.models.base import Base, Moment, Words
 
 EVENT_NAMES = (
     "delivered",
@@ -23,15 +23,26 @@ EVENT_NAMES = (
 
 
 class Event(Base):
-    """`key` makes recording idempotent; `machine` labels opens and clicks that no person made."""
+    """`key` makes recording idempotent; `machine` labels opens and clicks that no person made.
+
+    Partitioned by campaign (partitions.py); campaign 0 stands for what belongs to no campaign.
+    """
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "campaign_id", "name"), Index(None, "send_id"))
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "key"),
+        Index(None, "campaign_id", "name"),
+        Index(None, "send_id"),
+        Index(None, "customer_id"),
+        {"postgresql_partition_by": "RANGE (campaign_id)"},
+    )
 
-    id: Mapped[BigId]
-    key: Mapped[str] = mapped_column(Text, unique=True)
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, server_default="0")
+    id: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, server_default=text("nextval('events_id_seq')")
+    )
+    key: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
-    campaign_id: Mapped[int | None] = mapped_column(BigInteger)
     send_id: Mapped[int | None] = mapped_column(BigInteger)
     customer_id: Mapped[int | None] = mapped_column(BigInteger)
     at: Mapped[Moment]
@@ -40,11 +51,16 @@ class Event(Base):
 
 
 class SlotServe(Base):
-    """The picture last shown in a slot of a send; `signal` is what decided the place."""
+    """The picture last shown in a slot of a send; `signal` is what decided the place.
+
+    Partitioned by campaign (partitions.py).
+    """
 
     __tablename__ = "slot_serves"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (campaign_id)"},)
 
-    send_id: Mapped[int] = mapped_column(ForeignKey("sends.id"), primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    send_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     variant: Mapped[str] = mapped_column(Text)
     link: Mapped[Words]

@@ -1,4 +1,4 @@
-"""Sends: one campaign to one customer, unique, frozen when the campaign starts."""
+"""Sends: one campaign to one customer, unique, frozen when the campaign starts; and who holds them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     DateTime,
-    ForeignKey,
     Index,
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from campaigns.models.base import Base, BigId, CreatedAt, Words
+from campaigns.models.base import Base, CreatedAt, Moment, Words
 
 
 class SendStatus(StrEnum):
@@ -54,38 +54,67 @@ TRANSITIONS: dict[SendStatus, frozenset[SendStatus]] = {
 
 
 class Send(Base):
-    """`personal` and `tracked` are the consents to profiling and open_tracking as they were at freezing.
+    """Partitioned by campaign (partitions.py): whoever looks for a send says its campaign too.
+
+    `id` is unique over all campaigns. `personal` and `tracked` are the consents to profiling and open_tracking as they were at freezing.
 
     `picks` is a list of [product id, reason kind, because product id, because title].
-    `reason` says why it is held back, failed or uncertain.
+    `reason` says why it is held back, failed or uncertain. `intent_at` is when it last became `sending`.
     """
 
     __tablename__ = "sends"
     __table_args__ = (
-        UniqueConstraint("campaign_id", "customer_id"),
-        Index("ix_sends_open", "campaign_id", "id", postgresql_where="status = 'planned'"),
+        UniqueConstraint("customer_id", "campaign_id"),
         Index(
-            "ix_sends_leased",
-            "lease_until",
-            postgresql_where="status in ('claimed','picked','written','sending')",
+            "ix_sends_fresh",
+            "campaign_id",
+            "id",
+            postgresql_where="status = 'planned' and not_before is null",
         ),
-        Index(None, "customer_id"),
+        Index(
+            "ix_sends_due",
+            "campaign_id",
+            "not_before",
+            "id",
+            postgresql_where="status = 'planned' and not_before is not null",
+        ),
+        Index(
+            "ix_sends_held",
+            "claimed_by",
+            postgresql_where="status in ('claimed','picked','written','sending','uncertain')",
+        ),
+        {"postgresql_partition_by": "RANGE (campaign_id)"},
     )
 
-    id: Mapped[BigId]
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, server_default=text("nextval('sends_id_seq')")
+    )
+    customer_id: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(Text, server_default=SendStatus.PLANNED.value)
     reason: Mapped[Words]
     consent_entry_id: Mapped[int | None] = mapped_column(BigInteger)
     personal: Mapped[bool] = mapped_column(Boolean, server_default="false")
     tracked: Mapped[bool] = mapped_column(Boolean, server_default="false")
     picks: Mapped[list[Any] | None] = mapped_column(JSONB)
-    copy_id: Mapped[int | None] = mapped_column(ForeignKey("copies.id"))
+    copy_id: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     claimed_by: Mapped[Words]
-    lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     not_before: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     smtp_reply: Mapped[Words]
     created_at: Mapped[CreatedAt]
+    intent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class WorkerLease(Base):
+    """Until when a worker may keep all that it holds, by PostgreSQL's own clock.
+
+    One row a worker, so that keeping a batch costs one update and not one a send.
+    """
+
+    __tablename__ = "worker_leases"
+
+    worker: Mapped[str] = mapped_column(Text, primary_key=True)
+    lease_until: Mapped[Moment]
+    started_at: Mapped[CreatedAt]

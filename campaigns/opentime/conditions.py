@@ -16,6 +16,8 @@ from campaigns.opentime import slot_fields as fields
 from campaigns.opentime.facts import OpenFacts
 from campaigns.opentime.weather import Condition
 
+_OF_WEATHER = frozenset({"weather", "temperature_below", "temperature_above", "wind_above"})
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
@@ -48,6 +50,11 @@ class Conditions:
     def hold(self, facts: OpenFacts) -> bool:
         """Whether all of them hold."""
         return all(_KINDS[key].holds(value, facts) for key, value in self.wanted)
+
+    @property
+    def ask_weather(self) -> bool:
+        """Whether the weather has to be known to decide them."""
+        return any(key in _OF_WEATHER for key, _ in self.wanted)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready fields that `parse` reads again."""

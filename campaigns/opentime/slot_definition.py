@@ -65,6 +65,11 @@ class SlotDefinition:
         """How the picture's URL ends: png, jpg or gif."""
         return EXTENSIONS[self.media_type]
 
+    @property
+    def asks_weather(self) -> bool:
+        """Whether any rule depends on the weather."""
+        return any(rule.when.ask_weather for rule in self.rules)
+
     def variant(self, name: str) -> Variant | None:
         """The variant of this name, if there is one."""
         return next((variant for variant in self.variants if variant.name == name), None)

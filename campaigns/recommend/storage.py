@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.core.errors import Refused
@@ -58,6 +58,12 @@ def load_active(session: Session) -> RecommenderModel | None:
     except Refused as error:
         log.warning("recommender_model_unreadable", why=error.message)
         return None
+
+
+def version(session: Session) -> tuple[object, ...]:
+    """Something that differs when the active model or any product has changed."""
+    active = select(func.max(RecommenderModelRow.id)).where(RecommenderModelRow.active).scalar_subquery()
+    return tuple(session.execute(select(active, func.count(), func.max(Product.updated_at))).one())
 
 
 def load_catalogue(session: Session) -> dict[int, ProductFacts]:

@@ -46,11 +46,55 @@ def known(
         "250 ok ada@shop.example",
     )
     session.add(
-        SlotServe(send_id=send.id, slot=0, variant="rain", weather="rain", signal="home", served_at=NOW)
+        SlotServe(
+            campaign_id=campaign_id,
+            send_id=send.id,
+            slot=0,
+            variant="rain",
+            weather="rain",
+            signal="home",
+            served_at=NOW,
+        )
     )
-    session.add(Event(key="k1", name="opened", send_id=send.id, at=NOW, detail={"city": "Tromsø"}))
+    session.add(
+        Event(
+            key="k1",
+            name="opened",
+            campaign_id=campaign_id,
+            send_id=send.id,
+            at=NOW,
+            detail={"city": "Tromsø"},
+        )
+    )
     session.flush()
     return own
+
+
+def test_the_copy_holds_words_that_are_kept_in_parts(
+    session: UnitOfWork, keyring: KeyRing, known: int
+) -> None:
+    head = WrittenCopyRow(
+        content_hash="head", fields={"subject": "For Ada", "intro": "Hi."}, writer="offline"
+    )
+    lines = [
+        WrittenCopyRow(content_hash=text, fields={"product_lines": [text]}, writer="offline")
+        for text in ("Warm.", "Just {price_1}.")
+    ]
+    session.add_all([head, *lines])
+    session.flush()
+    send = session.scalars(select(Send).where(Send.customer_id == known)).one()
+    send.copy_id = head.id
+    send.picks = [[n, "best_seller", 0, "", line.id] for n, line in enumerate(lines, start=1)]
+    session.flush()
+    [kept] = export_customer(session, keyring, "ada@shop.example")["sends"]
+    assert kept["copy"] == {
+        "subject": "For Ada",
+        "intro": "Hi.",
+        "product_lines": ["Warm.", "Just {price_2}."],
+    }
+    erase_customer(session, keyring, "ada@shop.example", NOW)
+    assert (send.copy_id, send.picks) == (None, None)
+    assert session.get(WrittenCopyRow, head.id), "the words are everybody's, and name nobody"
 
 
 def test_the_copy_holds_everything_and_is_json(session: UnitOfWork, keyring: KeyRing, known: int) -> None:

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from campaigns.compose.content import Brand, MailContent, PickView, SlotView, pick_view
+from campaigns.compose.identity import message_id
 from campaigns.compose.links import CLICK_PICK, CLICK_SLOT, LinkMaker, SendRef
-from campaigns.compose.mime import Envelope, feedback_id, message_id
+from campaigns.compose.mime import Envelope, feedback_id
 from campaigns.core.clock import FixedClock
 from campaigns.core.tokens import Signer
 from campaigns.models.values import Copy, Pick, ProductFacts, Reason
@@ -99,7 +100,7 @@ def envelope(subject: str = "Rain ready", to_name: str = "Søren Å") -> Envelop
         from_address="hello@fjellandfern.example",
         to_name=to_name,
         to_address="soren@example.com",
-        message_id=message_id(SIGNER, 9001, "fjellandfern.example"),
+        message_id=message_id(SIGNER, 7, 9001, "fjellandfern.example"),
         list_id="campaigns.fjellandfern.example",
         unsubscribe_url=LINKS.unsubscribe(TRACKED),
         unsubscribe_mailto="unsubscribe@fjellandfern.example",

@@ -109,18 +109,18 @@ def test_what_each_token_says() -> None:
 
     pixel = LINKS.pixel(TRACKED)
     assert pixel is not None and pixel.endswith(".gif") and LINKS.pixel(UNTRACKED) is None
-    assert SIGNER.verify("open", token(pixel)) == (9001, 255)
-    assert SIGNER.verify("open", token(LINKS.slot_picture(TRACKED, 0))) == (9001, 0)
+    assert SIGNER.verify("open", token(pixel)) == (7, 9001, 255)
+    assert SIGNER.verify("open", token(LINKS.slot_picture(TRACKED, 0))) == (7, 9001, 0)
     assert SIGNER.verify("open-anon", token(LINKS.slot_picture(UNTRACKED, 1))) == (7, 1)
     click = LINKS.target(TRACKED, 0, 3, "https://x.example")
     assert click.startswith("https://mail.fjellandfern.example/c/")
-    assert SIGNER.verify("click", token(click)) == (9001, 0, 3)
+    assert SIGNER.verify("click", token(click)) == (7, 9001, 0, 3)
     assert LINKS.target(UNTRACKED, 0, 3, "https://x.example/ø?a=1&b=2") == "https://x.example/ø?a=1&b=2"
     links = LINKS.links(TRACKED, "https://x.example")
-    assert SIGNER.verify("click", token(links.call_to_action)) == (9001, 2, 0)
-    assert SIGNER.verify("unsubscribe", token(links.unsubscribe)) == (42, 9001)
-    assert SIGNER.verify("preferences", token(links.preferences)) == (42, 9001)
-    assert SIGNER.verify("view", token(links.view)) == (9001,)
+    assert SIGNER.verify("click", token(links.call_to_action)) == (7, 9001, 2, 0)
+    assert SIGNER.verify("unsubscribe", token(links.unsubscribe)) == (7, 42, 9001)
+    assert SIGNER.verify("preferences", token(links.preferences)) == (7, 42, 9001)
+    assert SIGNER.verify("view", token(links.view)) == (7, 9001)
 
 
 def test_slots_and_public_url_are_checked() -> None:

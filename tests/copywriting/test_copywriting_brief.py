@@ -76,10 +76,12 @@ def test_the_cell_key_holds_what_decides_and_nothing_else() -> None:
     request = a_request()
     same = a_request(picks=(a_pick(1, because="Trail Boots", stock=9), a_pick(2, kind="best_seller")))
     assert request.cell_key("m") == same.cell_key("m")
+    hidden = a_request(favourite_category="Boots")
+    assert request.cell_key("m") == hidden.cell_key("m"), "no pick shows either favourite"
     different = [
         a_request(language="de"),
         a_request(stage="loyal"),
-        a_request(favourite_category="Boots"),
+        a_request(favourite_category="Packs"),
         a_request(season="winter"),
         a_request(personal=False),
         a_request(brief=a_brief(voice="Loud.")),

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from campaigns.core.crypto import CannotDecrypt, KeyRing
 from campaigns.core.errors import BadToken
-from campaigns.core.tokens import Signer
+from campaigns.core.tokens import Signer, _Hmac
 
 OLD, NEW = b"o" * 32, b"n" * 32
 numbers = st.lists(st.integers(0, 2**63), max_size=4)
@@ -67,3 +69,8 @@ def test_addresses_are_found_under_every_key_however_they_are_written() -> None:
     assert old.address_hmac(" Ann@Example.ORG ") == old.address_hmac("ann@example.org")
     assert old.address_hmac("ann@example.org") in both.address_hmacs("ann@example.org")
     assert both.address_hmac("ann@example.org") != old.address_hmac("ann@example.org")
+
+
+@given(key=st.binary(max_size=100), message=st.binary(max_size=200))
+def test_the_prepared_hmac_is_the_standard_one(key: bytes, message: bytes) -> None:
+    assert _Hmac(key).digest(message) == hmac.digest(key, message, "sha256")

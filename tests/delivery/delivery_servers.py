@@ -150,25 +150,41 @@ DRIP = "<drip>"
 
 @dataclass
 class ScriptedRelay:
-    """A relay on a bare socket. Connection n follows `scripts[n]`, the last one stays.
+    """A relay on bare sockets, a thread a connection. Connection n follows `scripts[n]`, the last one stays.
 
-    A script maps a phase (banner, ehlo, rset, mail, rcpt, data, body, dot) to a reply, or to CLOSE, RESET,
-    HANG, DRIP. `body` acts in the midst of the message, after 1,000 bytes. "mail#3" is the third MAIL of the
-    connection.
+    A script maps a phase (banner, ehlo, rset, mail, rcpt, data, body, dot, bdat) to a reply, or to CLOSE,
+    RESET, HANG, DRIP. `body` acts in the midst of the message, after 1,000 bytes; `bdat` after the whole
+    chunk. "mail#3" is the third MAIL of the connection. `delay` (seconds) makes it distant: replies are held
+    back until there is nothing left to read, and then for so long. `refuse(phase, address)` answers like that
+    of `Relay`, where no script does.
+
+    `accepted` has the mails answered with 250, `kept` also those after which it died or talked nonsense (it may
+    well have delivered them), `whole` all that it had in full; `nonsense` is what was no command.
     """
 
-    scripts: Sequence[dict[str, str]]
+    scripts: Sequence[dict[str, str]] = ({},)
     pipelining: bool = True
+    chunking: bool = False
+    delay: float = 0.0
+    tls_context: ssl.SSLContext | None = None
+    refuse: Callable[[str, str], str | None] = lambda phase, address: None
     accepted: list[bytes] = field(default_factory=list)
+    kept: list[bytes] = field(default_factory=list)
+    whole: list[bytes] = field(default_factory=list)
+    nonsense: list[bytes] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
     dots_seen: int = 0
     lone_dots: int = 0
     connections: int = 0
 
     def __enter__(self) -> ScriptedRelay:
         self._stop = threading.Event()
+        self._talks: list[threading.Thread] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.settimeout(0.05)
-        self.address = SmtpAddress(f"smtp://127.0.0.1:{self._server.getsockname()[1]}?tls=none")
+        self.port = self._server.getsockname()[1]
+        scheme, query = ("smtps", "") if self.tls_context else ("smtp", "?tls=none")
+        self.address = SmtpAddress(f"{scheme}://127.0.0.1:{self.port}{query}")
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return self
@@ -177,6 +193,8 @@ class ScriptedRelay:
         self._stop.set()
         self._thread.join(10)
         self._server.close()
+        for talk in self._talks:
+            talk.join(10)
 
     def _serve(self) -> None:
         while not self._stop.is_set():
@@ -186,13 +204,20 @@ class ScriptedRelay:
                 continue
             script = self.scripts[min(self.connections, len(self.scripts) - 1)]
             self.connections += 1
-            connection.settimeout(10)
-            try:
-                _Talk(self, connection, script, self._stop).run()
-            except OSError:
-                pass
-            finally:
-                connection.close()
+            self._talks.append(threading.Thread(target=self._talk, args=(connection, script), daemon=True))
+            self._talks[-1].start()
+
+    def _talk(self, connection: socket.socket, script: dict[str, str]) -> None:
+        connection.settimeout(10)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            if self.tls_context:
+                connection = self.tls_context.wrap_socket(connection, server_side=True)
+            _Talk(self, connection, script, self._stop).run()
+        except OSError:
+            pass
+        finally:
+            connection.close()
 
 
 class _Ended(OSError):
@@ -200,49 +225,99 @@ class _Ended(OSError):
 
 
 class _Talk:
+    """One connection of a ScriptedRelay."""
+
     def __init__(
         self, relay: ScriptedRelay, connection: socket.socket, script: dict[str, str], stop: threading.Event
     ) -> None:
         self.relay, self.connection, self.script, self.stop = relay, connection, script, stop
-        self.file = connection.makefile("rb")
+        self.unread = bytearray()
+        self.held_back = b""
         self.seen: dict[str, int] = {}
+        self.sender_stands = self.recipient_stands = False
+        self.recipient = ""
 
     def run(self) -> None:
         self.act("banner", "220 relay.test")
-        while line := self.file.readline():
-            word = line.split()[0].lower().decode() if line.split() else "?"
+        while True:
+            line = self.line()
+            word = line.split()[0].lower().decode("latin-1") if line.split() else "?"
+            self.relay.commands.append(word)
             if word in ("ehlo", "helo"):
-                offer = "250-relay.test\r\n250 PIPELINING" if self.relay.pipelining else "250 relay.test"
-                self.act("ehlo", offer)
+                offered = ["PIPELINING"] * self.relay.pipelining + ["CHUNKING"] * self.relay.chunking
+                names = ["relay.test", *offered]
+                self.act("ehlo", "\r\n".join([*(f"250-{n}" for n in names[:-1]), f"250 {names[-1]}"]))
             elif word == "data":
                 if self.act("data", "354 go on").startswith("354"):
                     self.take_message()
+            elif word == "bdat":
+                self.take_chunk(int(line.split()[1]), line.split()[2:])
+            elif word in ("mail", "rcpt", "rset", "noop"):
+                self.recipient = line.partition(b"<")[2].partition(b">")[0].decode()
+                answer = self.act(word, self.relay.refuse(word, self.recipient) or "250 2.0.0 OK")
+                went_well = answer.startswith("250")
+                self.sender_stands = went_well if word == "mail" else self.sender_stands and word == "rcpt"
+                self.recipient_stands = word == "rcpt" and went_well and self.sender_stands
             elif word == "quit":
                 self.say("221 bye")
+                self.flush()
                 return
             else:
-                self.act(word, "250 2.0.0 OK")
+                self.relay.nonsense.append(line)
+                self.say("500 5.5.2 what?")
 
     def take_message(self) -> None:
-        content = b""
-        while (line := self.file.readline()) != b".\r\n":
-            if not line:
-                raise _Ended
+        content = bytearray()
+        while (line := self.line()) != b".\r\n":
             content += line
             if len(content) > 1000 and "body" in self.script:
                 self.act("body", "")
         self.relay.dots_seen += 1
         self.relay.lone_dots += not content
-        if self.act("dot", "250 2.0.0 queued").startswith("250"):
+        self.relay.whole.append(bytes(content))
+        stands, self.recipient_stands = self.recipient_stands, False
+        usual = self.verdict() if stands else "554 5.5.1 no valid recipients"
+        self.decide("dot", usual, bytes(content), stands)
+
+    def verdict(self) -> str:
+        return self.relay.refuse("data", self.recipient) or "250 2.0.0 queued"
+
+    def take_chunk(self, size: int, last: list[bytes]) -> None:
+        content = bytearray()
+        while len(content) < size:
+            if not self.unread:
+                self.read()
+            taken = self.unread[: size - len(content)]
+            del self.unread[: len(taken)]
+            content += taken
+            if len(content) > 1000 and "body" in self.script:
+                self.act("body", "")
+        stands, self.recipient_stands = self.recipient_stands, False
+        if last != [b"LAST"]:
+            self.relay.nonsense.append(b"BDAT without LAST")
+        if stands:
+            self.relay.whole.append(bytes(content))
+        usual = self.verdict() if stands else "503 5.5.1 no valid recipients"
+        self.decide("bdat", usual, bytes(content), stands)
+
+    def decide(self, phase: str, usual: str, content: bytes, stands: bool) -> None:
+        if stands and self.upcoming(phase, usual)[0] not in "45":
+            self.relay.kept.append(content)
+        if self.act(phase, usual).startswith("250") and stands:
             self.relay.accepted.append(content)
 
+    def upcoming(self, phase: str, usual: str) -> str:
+        key = f"{phase}#{self.seen.get(phase, 0) + 1}"
+        return self.script.get(key, self.script.get(phase, usual))
+
     def act(self, phase: str, usual: str) -> str:
+        answer = self.upcoming(phase, usual)
         self.seen[phase] = self.seen.get(phase, 0) + 1
-        answer = self.script.get(f"{phase}#{self.seen[phase]}", self.script.get(phase, usual))
+        if answer in (CLOSE, RESET, HANG, DRIP):
+            self.flush()
         if answer == RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if answer in (CLOSE, RESET):
-            self.file.close()
             raise _Ended
         if answer == HANG:
             self.stop.wait(10)
@@ -253,7 +328,30 @@ class _Talk:
             raise _Ended
         if answer:
             self.say(answer)
+        if answer.startswith("421"):
+            self.flush()
+            raise _Ended
         return answer
 
     def say(self, text: str) -> None:
-        self.connection.sendall(text.encode() + b"\r\n")
+        self.held_back += text.encode() + b"\r\n"
+
+    def line(self) -> bytes:
+        while (end := self.unread.find(b"\n")) < 0:
+            self.read()
+        line = bytes(self.unread[: end + 1])
+        del self.unread[: end + 1]
+        return line
+
+    def read(self) -> None:
+        self.flush()
+        data = self.connection.recv(65536)
+        if not data:
+            raise _Ended
+        self.unread += data
+
+    def flush(self) -> None:
+        if self.held_back:
+            self.stop.wait(self.relay.delay)
+            self.connection.sendall(self.held_back)
+            self.held_back = b""

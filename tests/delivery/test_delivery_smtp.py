@@ -14,7 +14,7 @@ both_ways = pytest.mark.parametrize("pipelining", [True, False])
 
 
 def send(relay: Relay, *mails: OutgoingMail) -> list[Outcome]:
-    transport = SmtpTransport(relay.address(), "shop.example", timeout=5)
+    transport = SmtpTransport(relay.address(), "shop.example", timeout=5, connections=1)
     try:
         return list(transport.send_group(mails))
     finally:

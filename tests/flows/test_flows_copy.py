@@ -42,7 +42,7 @@ def test_the_models_copy_is_kept_by_cell_and_reused(
         rows = session.scalars(select(WrittenCopyRow)).all()
     assert {row.writer for row in rows} == {"model"}
     asked = len(server.requests)
-    assert asked == len(rows) <= runtime.reporting.report(campaign_id).sent
+    assert asked <= runtime.reporting.report(campaign_id).sent
     send_all(runtime, approved(runtime, sample))
     assert len(server.requests) == asked, "the same cells again cost no further call"
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from campaigns.core.errors import BadToken
+from campaigns.core.errors import BadToken, NotFound
 from campaigns.flows.opening import Asker
 from campaigns.flows.viewing import Scene
 from campaigns.models import Campaign, ConsentState, Customer, Event, Send, SlotServe
@@ -60,12 +60,12 @@ def tracked_send(runtime: Runtime, sky: str) -> Send:
 
 
 def shown(runtime: Runtime, send: Send, asker: Asker = THUNDERBIRD) -> str:
-    answer = runtime.opening.picture(runtime.signer.sign("open", send.id, 0), asker)
+    answer = runtime.opening.picture(runtime.signer.sign("open", send.campaign_id, send.id, 0), asker)
     return hashlib.sha256(answer.body).hexdigest()
 
 
 def withdraw(runtime: Runtime, send: Send, purpose: str) -> None:
-    token = runtime.signer.sign("preferences", send.customer_id, send.id)
+    token = runtime.signer.sign("preferences", send.campaign_id, send.customer_id, send.id)
     granted = runtime.feedback.preferences(token).granted
     runtime.feedback.set_preferences(token, granted - {purpose}, "the page's words")
 
@@ -82,12 +82,12 @@ def test_what_was_shown_is_kept_and_the_click_goes_there(sent: Runtime) -> None:
     for _ in range(3):
         shown(sent, send)
     with sent.db.transaction() as session:
-        serve = session.get_one(SlotServe, (send.id, 0))
+        serve = session.get_one(SlotServe, (send.campaign_id, send.id, 0))
         opens = session.scalars(select(Event).where(Event.name == "opened")).all()
     assert (serve.variant, serve.count, serve.signal) == ("snow", 3, "home")
     assert len(opens) == 1, "many fetches of one image are one open"
     assert not opens[0].machine
-    url = sent.feedback.click(sent.signer.sign("click", send.id, 1, 0), THUNDERBIRD)
+    url = sent.feedback.click(sent.signer.sign("click", send.campaign_id, send.id, 1, 0), THUNDERBIRD)
     assert url == serve.link == "https://fjellandfern.example/p/JKT-06"
 
 
@@ -105,9 +105,9 @@ def test_withdrawing_open_tracking_acts_on_mail_already_sent(sent: Runtime, samp
     send = tracked_send(sent, "snow")
     withdraw(sent, send, "open_tracking")
     assert shown(sent, send) == hero(sample, "neutral")
-    pixel = sent.opening.picture(sent.signer.sign("open", send.id, 255), THUNDERBIRD)
+    pixel = sent.opening.picture(sent.signer.sign("open", send.campaign_id, send.id, 255), THUNDERBIRD)
     assert pixel.headers["Content-Type"] == "image/gif"
-    assert sent.feedback.click(sent.signer.sign("click", send.id, 0, 0), THUNDERBIRD)
+    assert sent.feedback.click(sent.signer.sign("click", send.campaign_id, send.id, 0, 0), THUNDERBIRD)
     with sent.db.transaction() as session:
         assert session.scalar(text("select count(*) from events where name in ('opened', 'clicked')")) == 0
         assert session.scalar(text("select count(*) from slot_serves")) == 0
@@ -140,7 +140,7 @@ def test_a_picture_comes_when_the_database_is_away(sent: Runtime, monkeypatch: p
         raise ConnectionError("PostgreSQL is away")
 
     monkeypatch.setattr(sent.db, "transaction", away)
-    answer = sent.opening.picture(sent.signer.sign("open", send.id, 0), THUNDERBIRD)
+    answer = sent.opening.picture(sent.signer.sign("open", send.campaign_id, send.id, 0), THUNDERBIRD)
     assert answer.headers["Content-Type"].startswith("image/")
 
 
@@ -148,7 +148,7 @@ def test_unsubscribing_is_idempotent_and_the_next_campaign_leaves_the_person_out
     sent: Runtime, sample: SampleFiles
 ) -> None:
     send = tracked_send(sent, "rain")
-    token = sent.signer.sign("unsubscribe", send.customer_id, send.id)
+    token = sent.signer.sign("unsubscribe", send.campaign_id, send.customer_id, send.id)
     sent.feedback.check_unsubscribe(token)
     with sent.db.transaction() as session:
         assert session.get_one(ConsentState, (send.customer_id, "marketing")).granted, (
@@ -179,7 +179,7 @@ def test_a_token_of_another_kind_does_not_unsubscribe(sent: Runtime, kind: str) 
 def test_the_mail_in_a_browser_is_the_one_that_was_sent(sent: Runtime, sample: SampleFiles) -> None:
     send = tracked_send(sent, "snow")
     shown(sent, send)
-    html = sent.viewing.in_browser(sent.signer.sign("view", send.id))
+    html = sent.viewing.in_browser(sent.signer.sign("view", send.campaign_id, send.id))
     assert hero(sample, "snow") in html
     with sent.db.transaction() as session:
         titles = [
@@ -227,3 +227,28 @@ def test_orders_after_a_mail_are_reported(sent: Runtime) -> None:
     report = sent.reporting.report(send.campaign_id)
     assert report.orders_after == 1
     assert report.revenue_after == {"EUR": "21.00"}
+
+
+def test_links_of_mails_from_before_tokens_said_the_campaign_still_work(sent: Runtime) -> None:
+    send, sign = tracked_send(sent, "snow"), sent.signer.sign
+    # Another campaign with sends of its own: the right one has to be found.
+    with sent.db.transaction() as session:
+        own = session.get_one(Campaign, send.campaign_id)
+        other = {c.name: getattr(own, c.name) for c in Campaign.__table__.columns if c.name != "id"}
+        session.add(Campaign(**other))
+        session.flush()
+        session.add(Send(campaign_id=own.id + 1, customer_id=send.customer_id))
+    answer = sent.opening.picture(sign("open", send.id, 0), THUNDERBIRD)
+    assert hashlib.sha256(answer.body).hexdigest() == shown(sent, send)
+    url = sent.feedback.click(sign("click", send.id, 1, 0), THUNDERBIRD)
+    assert url == "https://fjellandfern.example/p/JKT-06", "where the picture pointed that was shown"
+    assert sent.viewing.in_browser(sign("view", send.id)).count("/i/")
+    token = sign("preferences", send.customer_id, send.id)
+    assert "marketing" in sent.feedback.preferences(token).granted
+    sent.feedback.unsubscribe(sign("unsubscribe", send.customer_id, send.id))
+    assert "marketing" not in sent.feedback.preferences(token).granted
+    assert sent.reporting.report(send.campaign_id).unsubscribes == 1
+    with pytest.raises(BadToken):
+        sent.feedback.unsubscribe(sign("unsubscribe", send.customer_id))
+    with pytest.raises(NotFound):
+        sent.feedback.click(sign("click", 10**9, 1, 0), THUNDERBIRD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from campaigns.delivery.journal import Journal
 from campaigns.delivery.transport import Kind, Outcome
 from campaigns.demo.inbox import read_inbox
 from campaigns.flows.addressees import Addressee, load_addressees
-from campaigns.flows.send_moves import claim, counts, recount
+from campaigns.flows.claims import Claims
+from campaigns.flows.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus, ConsentState, Customer, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -54,8 +56,8 @@ def test_profiling_and_tracking_consents_shape_the_mail(shop: Runtime, sample: S
     send_all(shop, campaign_id)
     with shop.db.transaction() as session:
         sends = session.scalars(select(Send).where(Send.status == "sent")).all()
-    assert {kind for s in sends if not s.personal for _, kind, _, _ in s.picks or []} == {"best_seller"}
-    assert "because_you_bought" in {kind for s in sends if s.personal for _, kind, _, _ in s.picks or []}
+    assert {kind for s in sends if not s.personal for _, kind, *_ in s.picks or []} == {"best_seller"}
+    assert "because_you_bought" in {kind for s in sends if s.personal for _, kind, *_ in s.picks or []}
     inbox = list(read_inbox(shop.settings.captured_mail, campaign_id))
     assert sum(mail.pixel is not None for mail in inbox) == sum(s.tracked for s in sends)
     anonymous = {url for mail in inbox if mail.pixel is None for url in mail.slot_pictures}
@@ -78,12 +80,13 @@ def test_pause_stops_before_the_next_group_and_resume_goes_on(
     campaign_id = approved(shop, sample)
     shop.campaigns.send(campaign_id, "test")
     shop.sending.plan(campaign_id)
-    monkeypatch.setattr("campaigns.flows.batches.GROUP", 10)
+    shop.line._group = 10
     inner = shop.outlet.transport.send_group
 
-    def pause_after_the_first_group(mails: object) -> object:
+    def pause_after_the_first_group(mails: object, *rest: object) -> object:
+        outcomes = list(inner(mails, *rest))  # type: ignore[arg-type]
         shop.campaigns.pause(campaign_id, "test", "looks wrong")
-        return inner(mails)  # type: ignore[arg-type]
+        return outcomes
 
     monkeypatch.setattr(shop.outlet.transport, "send_group", pause_after_the_first_group)
     assert shop.sending.send_batch(campaign_id).sent == 10
@@ -106,13 +109,13 @@ def test_unsubscribing_while_it_runs_stops_mail_not_yet_sent(shop: Runtime, samp
     shop.sending.plan(campaign_id)
     with shop.db.transaction() as session:
         send = session.scalars(select(Send).where(Send.status == "planned").limit(1)).one()
-    shop.feedback.unsubscribe(shop.signer.sign("unsubscribe", send.customer_id, send.id))
+    shop.feedback.unsubscribe(shop.signer.sign("unsubscribe", send.campaign_id, send.customer_id, send.id))
     while shop.sending.send_batch(campaign_id).claimed:
         pass
     with shop.db.transaction() as session:
-        after = session.get_one(Send, send.id)
+        after = session.get_one(Send, (send.campaign_id, send.id))
     assert (after.status, after.reason) == ("held_back", "withdrawn")
-    assert f"/{send.id}." not in str(list(Path(shop.settings.captured_mail).glob("*/*.eml")))
+    assert f"/{campaign_id}.{send.id}." not in str(list(Path(shop.settings.captured_mail).glob("*/*.eml")))
 
 
 def relay(shop: Runtime, answers: dict[str, Answer]) -> FakeTransport:
@@ -172,7 +175,8 @@ def test_a_dead_workers_sends_go_where_its_journal_says(shop: Runtime, sample: S
     worker = f"{shop.host}:{dead.writer}"
     now = shop.clock.now()
     with shop.db.transaction() as session:
-        sent, in_flight, untouched, claimed = claim(session, campaign_id, 4, worker, now, now)
+        taken = Claims(timedelta(0)).take(session, campaign_id, 4, worker, now)
+        sent, in_flight, untouched, claimed = taken
         session.execute(
             text("update sends set status = 'sending' where id = any(:ids)"),
             {"ids": [sent.id, in_flight.id, untouched.id]},
@@ -216,11 +220,11 @@ def test_hints_may_be_lost(shop: Runtime, sample: SampleFiles) -> None:
     assert isinstance(jobs, RecordedJobs)
     jobs.hints.clear()
     shop.recovery.sweep()
-    assert ("plan", campaign_id, 1) in jobs.hints
+    assert ("plan", campaign_id) in jobs.hints
     shop.sending.plan(campaign_id)
     jobs.hints.clear()
     shop.recovery.sweep()
-    assert [hint[0] for hint in jobs.hints] == ["send_batches"]
+    assert [hint[0] for hint in jobs.hints] == ["send"]
 
 
 def test_status_changes_follow_the_table_and_are_recorded(shop: Runtime, sample: SampleFiles) -> None:
@@ -266,7 +270,7 @@ def test_outcomes_that_could_not_be_committed_are_settled_from_the_journal(
         raise ConnectionError("PostgreSQL was stopped after the mails went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr("campaigns.flows.batches.BatchLine._record_outcomes", database_away)
+        patch.setattr("campaigns.flows.batches.BatchLine._close", database_away)
         with pytest.raises(ConnectionError):
             shop.sending.send_batch(campaign_id)
     received = len(list(read_inbox(shop.settings.captured_mail, campaign_id)))

@@ -34,7 +34,7 @@ def test_forged_gone_and_unknown_look_the_same(client: FlaskClient, story: Story
     urls = {
         "forged": f"/c/{good[:-1]}{'A' if good[-1] != 'A' else 'B'}",
         "another kind": f"/c/{story.token('open', 3, 0)}",
-        "gone": f"/c/{story.token('click', 999_999, CLICK_CALL_TO_ACTION, 0)}",
+        "gone": f"/c/{story.runtime.signer.sign('click', 999_999, 999_999, CLICK_CALL_TO_ACTION, 0)}",
         "never was": "/nothing/here",
     }
     pages = {}

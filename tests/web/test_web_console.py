@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from hashlib import sha256
 from html import unescape
 from typing import Any
@@ -13,7 +14,8 @@ from sqlalchemy import select
 from web_story import COLOURS, Story, description, picture
 
 from campaigns.delivery.capture import list_captured
-from campaigns.models import Customer, SlotServe
+from campaigns.insight.report import Report
+from campaigns.models import Campaign, Customer, SlotServe
 from web.console.mailview import without_opens
 from web.console.standing import standing_of
 from web.console.wording import moment_words, segment_words, share_words, when_words
@@ -175,6 +177,18 @@ def test_the_report_adds_up(signed_in: FlaskClient, story: Story) -> None:
     assert page(signed_in, f"/console/campaigns/{story.draft}/report")
 
 
+def test_the_report_outlives_the_sends(signed_in: FlaskClient, story: Story, fresh: int) -> None:
+    """What is left when retention has dropped the single sends."""
+    kept = Report(audience=1000, sent=990, held_back={"withdrawn": 8}, uncertain=2, opens_human=400)
+    with story.runtime.db.transaction() as session:
+        campaign = session.get_one(Campaign, fresh)
+        campaign.summary, campaign.sends_dropped_at = kept.to_json(), datetime(2025, 3, 9, tzinfo=UTC)
+    html = page(signed_in, f"/console/campaigns/{fresh}/report")
+    assert "the numbers of 2025-03-09" in html
+    assert [int(n) for n in re.findall(r'data-step="(?:sent|opened)">(\d+)<', html)] == [990, 400]
+    assert "only their number is kept" in html
+
+
 class TestOutbox:
     def test_it_lists_what_was_captured(self, signed_in: FlaskClient, story: Story) -> None:
         html = page(signed_in, "/console/outbox")
@@ -185,7 +199,7 @@ class TestOutbox:
 
     def test_looking_at_a_mail_is_not_an_open(self, signed_in: FlaskClient, story: Story) -> None:
         send = story.take()
-        prefix = f"<{send.send_id}."
+        prefix = f"<{send.campaign_id}.{send.send_id}."
         mails = list_captured(story.runtime.settings.captured_mail, limit=5000)
         mail = next(mail for mail in mails if mail.message_id.startswith(prefix))
         raw = mail.path.read_bytes().replace(b"=\r\n", b"")
@@ -200,7 +214,7 @@ class TestOutbox:
         public, seen, unseen = story.runtime.settings.public_url, story.take(), story.take()
         with story.runtime.db.transaction() as session:
             snow = {"variant": "snow", "served_at": story.runtime.clock.now()}
-            session.add(SlotServe(send_id=seen.send_id, slot=0, **snow))
+            session.add(SlotServe(campaign_id=seen.campaign_id, send_id=seen.send_id, slot=0, **snow))
         tokens = [story.token("open", ref.send_id, 0) for ref in (seen, unseen)]
         mail = "".join(f'<img src="{public}/o/{token}.jpg">' for token in [*tokens, "forged"])
         with signed_in.application.test_request_context():

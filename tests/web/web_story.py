@@ -17,6 +17,8 @@ COLOURS = {"neutral": "darkolivegreen", "rain": "steelblue", "snow": "whitesmoke
 PASSWORD = "reindeer moss and granite"
 NAME = "Ola"
 
+_OF_A_MAIL = ("open", "click", "view", "unsubscribe", "preferences")
+
 
 @dataclass
 class Story:
@@ -43,8 +45,9 @@ class Story:
         return self.sends()[self.taken]
 
     def token(self, kind: str, *numbers: int) -> str:
-        """A signed token."""
-        return self.runtime.signer.sign(kind, *numbers)
+        """A signed token; those of a mail's links say its campaign, the one that is sent, before `numbers`."""
+        campaign = (self.sent,) if kind in _OF_A_MAIL else ()
+        return self.runtime.signer.sign(kind, *campaign, *numbers)
 
     def granted(self, customer_id: int) -> frozenset[str]:
         """What this customer agrees to now."""

@@ -6,29 +6,29 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from campaigns.copywriting.fake_server import ScriptedModelServer
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import NotConfigured
 from campaigns.core.log import bind_trace
 from campaigns.demo.inbox import read_inbox
-from campaigns.flows.send_moves import counts, recount
+from campaigns.flows.counters import counts, recount
 from campaigns.models import CampaignStatus, schema
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import SECRET, approved, fill_shop, make_runtime
-from workers.app import celery_url, make_app
+from tests.shop import approved, fill_shop, make_runtime
+from tests.workers.processes import celery, until, wait_for, worker_options
+from workers.app import MOST_WAITING, celery_url, make_app
+from workers.broker import QUEUES, queue_lengths
 from workers.jobs import CeleryJobs
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -42,50 +42,12 @@ def told(servers: EmbeddedUrls, db: object, tmp_path: Path, sample: SampleFiles)
     runtime.close()
 
 
-@contextmanager
-def celery(runtime: Runtime, role: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker or beat in a process of its own, logging JSON into the data folder."""
-    log = runtime.settings.folder / f"{role}.log"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "TAILORMAIL_DATABASE_URL": runtime.settings.database_url or "",
-        "TAILORMAIL_REDIS_URL": runtime.settings.redis_url or "",
-        "TAILORMAIL_DATA_DIR": str(runtime.settings.folder),
-        "TAILORMAIL_SECRET_KEY": SECRET,
-        "TAILORMAIL_LOG_JSON": "1",
-        "TAILORMAIL_BATCH_SIZE": "10",
-        "TAILORMAIL_LEASE_SECONDS": "5",
-    }
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "workers.main", role, "--loglevel", "info", *options],
-            env=environment, stdout=output, stderr=output, cwd=runtime.settings.folder, start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
 def worker(runtime: Runtime) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    return celery(runtime, "worker", "--concurrency", "2", "--queues", "plan,send,train")
+    return celery(runtime, "worker", *worker_options())
 
 
 def beat(runtime: Runtime) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    return celery(runtime, "beat", "--schedule", str(runtime.settings.folder / "schedule"), "--pidfile", "")
-
-
-def wait_for(runtime: Runtime, campaign_id: int, status: CampaignStatus, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while runtime.campaigns.status(campaign_id) != status:
-        assert time.monotonic() < deadline, runtime.campaigns.show(campaign_id)["counts"]
-        time.sleep(0.1)
+    return celery(runtime, "beat", "--pidfile", "")
 
 
 def logged(runtime: Runtime, event: str) -> list[dict[str, object]]:
@@ -113,7 +75,7 @@ def test_workers_killed_while_sending_lose_nobody_and_mail_nobody_twice(
     campaign_id = approved(told, sample)
     with beat(told):
         told.campaigns.send(campaign_id, "test")
-        for _ in range(3):
+        for _ in range(2):
             with worker(told) as process:
                 before = _ended(told, campaign_id)
                 deadline = time.monotonic() + 30
@@ -130,7 +92,7 @@ def test_workers_killed_while_sending_lose_nobody_and_mail_nobody_twice(
     assert set(received.values()) == {1}, "nobody gets it twice"
     assert kept["sent"] + uncertain + kept["held_back"] == 80, "nobody is lost"
     assert kept["sent"] <= len(received) <= kept["sent"] + uncertain
-    assert uncertain <= 3 * 2, "at most the mail in flight of each process that was killed"
+    assert uncertain <= 2 * 2, "at most the mail in flight of each process that was killed"
     assert len(told.reporting.reconcile(campaign_id)) == uncertain
 
 
@@ -164,6 +126,77 @@ def test_a_broker_that_is_away_does_not_hold_up_who_pressed_the_button(
     told.jobs = told.campaigns._jobs = CeleryJobs(make_app("redis://127.0.0.1:1/0"))
     told.campaigns.send(campaign_id, "test")
     assert told.campaigns.status(campaign_id) == CampaignStatus.PLANNING, "the scheduler will find it"
+
+
+def test_hints_carry_no_more_than_numbers_and_find_their_queues(told: Runtime) -> None:
+    broker = told.urls[1]
+    jobs = CeleryJobs(make_app(broker))
+    jobs.plan(7)
+    jobs.send(3)
+    jobs.write_words()
+    jobs.warm(7)
+    jobs.train()
+    assert queue_lengths(broker) == {"plan": 1, "pick": 2, "copy": 1, "send": 3, "feedback": 0}
+    found = set()
+    for queue in QUEUES:
+        for task in told.redis.lrange(queue, 0, -1):
+            headers = json.loads(task)["headers"]
+            assert headers["expires"] is None, "a clock that is ahead would throw it away"
+            found.add((headers["task"], headers["argsrepr"]))
+    assert found == {
+        ("tailormail.plan", "(7,)"), ("tailormail.send", "()"), ("tailormail.copy", "()"),
+        ("tailormail.warm", "(7,)"), ("tailormail.train", "()"),
+    }  # fmt: skip
+
+
+def test_hints_do_not_pile_up_while_the_workers_are_away(told: Runtime) -> None:
+    broker = told.urls[1]
+    jobs = CeleryJobs(make_app(broker))
+    for _ in range(5):
+        jobs.send(40)
+        for _ in range(10):
+            jobs.write_words()
+    waiting = queue_lengths(broker)
+    assert waiting["send"] == MOST_WAITING["send"]
+    assert waiting["copy"] == MOST_WAITING["copy"]
+
+
+@pytest.mark.slow
+def test_words_of_a_model_are_written_by_copy_workers_and_sent_by_others(
+    told: Runtime, sample: SampleFiles
+) -> None:
+    campaign_id = approved(told, sample)
+    with ScriptedModelServer("good") as model:
+        asked = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "any"}
+        sender = ("--concurrency", "1", "--queues", "plan,pick,send", "--hostname", "sender@test")
+        writer = ("--concurrency", "1", "--queues", "copy", "--hostname", "writer@test")
+        with beat(told), celery(told, "worker", *sender, **asked):
+            told.campaigns.send(campaign_id, "test")
+            until(lambda: _standing(told, campaign_id).get("picked"), 40)
+            time.sleep(1.0)
+            standing = _standing(told, campaign_id)
+            assert not standing.keys() & {"written", "sent"}, "nobody writes words yet"
+            assert not model.requests
+            with celery(told, "worker", *writer, **asked):
+                wait_for(told, campaign_id, CampaignStatus.SENT)
+        assert model.requests
+    with told.db.transaction() as session:
+        assert counts(session, campaign_id) == recount(session, campaign_id)
+        writers = set(
+            session.scalars(
+                text(
+                    "select distinct w.writer from sends s join copies w on w.id = s.copy_id "
+                    "where s.campaign_id = :id and s.status = 'sent'"
+                ),
+                {"id": campaign_id},
+            )
+        )
+    assert writers == {"model"}
+
+
+def _standing(runtime: Runtime, campaign_id: int) -> dict[str, int]:
+    with runtime.db.transaction() as session:
+        return counts(session, campaign_id)
 
 
 def test_urls_of_brokers() -> None:

@@ -12,9 +12,10 @@ from typing import cast
 from flask import url_for
 from sqlalchemy.orm import Session
 
-from campaigns.compose.links import PIXEL_SLOT
+from campaigns.compose.links import PIXEL_SLOT, read_link
 from campaigns.core.errors import BadToken
-from campaigns.models import Campaign, Send, SlotServe
+from campaigns.flows.mailed import campaign_of
+from campaigns.models import Campaign, SlotServe
 from campaigns.opentime.slots import SlotDefinition
 from campaigns.runtime import Runtime
 from web.parts import origin_of
@@ -68,10 +69,9 @@ def _still(session: Session, runtime: Runtime, token: str) -> str:
     """The address of the stored picture that stands for this token."""
     variant_name = ""
     try:
-        send_id, number = runtime.signer.verify("open", token)
-        send = session.get(Send, send_id)
-        campaign_id = send.campaign_id if send else 0
-        served = session.get(SlotServe, (send_id, number)) if number != PIXEL_SLOT else None
+        campaign_id, send_id, number = read_link(runtime.signer, "open", token)
+        campaign_id = campaign_of(session, campaign_id, send_id)
+        served = session.get(SlotServe, (campaign_id, send_id, number)) if number != PIXEL_SLOT else None
         variant_name = served.variant if served else ""
     except BadToken:
         try:

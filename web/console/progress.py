@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
+from campaigns.flows.counters import counts
 from campaigns.flows.plans import get_campaign
-from campaigns.flows.send_moves import counts
 from web.console.standing import standing_of
 from web.parts import runtime
 

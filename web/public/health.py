@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import cast
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from campaigns.core.log import get_logger
 from web.measuring import CONTENT_TYPE, Measures
@@ -14,6 +15,7 @@ log = get_logger(__name__)
 blueprint = Blueprint("health", __name__)
 
 MEASURES = "tailormail-measures"
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
 @blueprint.get("/healthz")
@@ -33,9 +35,22 @@ def ready() -> tuple[Response, int]:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Prometheus' text format; no personal data."""
+    """Prometheus' text format; no personal data. For callers of the own network, who come directly."""
+    if not _comes_from_inside():
+        told = "Metrics are for the private network: ask this web process directly, not through a proxy.\n"
+        return Response(told, 403, content_type="text/plain; charset=utf-8")
     measures = cast(Measures, current_app.extensions[MEASURES])
     return Response(measures.text(), content_type=CONTENT_TYPE)
+
+
+def _comes_from_inside() -> bool:
+    """Nobody has to remember to shut this page: what a load balancer passes on names whom it is for."""
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_private
+    except ValueError:
+        return not request.remote_addr  # a Unix socket, which is somebody on this machine
 
 
 def _answers(part: str) -> bool:

@@ -1,0 +1,131 @@
+"""Jinja source to compiled templates, in a sandbox; for the wire with everything static prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
+
+from campaigns.compose.quoted import quoted
+from campaigns.core.errors import BadInput
+
+# Titles, prices and pictures stand in thousands of mails; what is one customer's own is only encoded.
+_MOST_KEPT = 20_000
+
+Constants = Mapping[str, str | Mapping[str, str]]
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """The sandbox, remembering its verdicts: they depend on type and attribute alone, and a mail asks 90 times."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._verdicts: dict[tuple[type, str], bool] = {}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # Jinja looks at what it got as well, for the sake of `str.format`: plain text cannot be that.
+        if self._verdicts.get((type(obj), attribute)):
+            value = getattr(obj, attribute)
+            if type(value) is str:
+                return value
+        return super().getattr(obj, attribute)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        asked = type(obj), attr
+        if asked not in self._verdicts:
+            self._verdicts[asked] = super().is_safe_attribute(obj, attr, value)
+        return self._verdicts[asked]
+
+
+def compile_plain(source: str, where: str, *, html_escaping: bool) -> Template:
+    """A template that renders text as people read it.
+
+    Raises:
+        BadInput: not valid Jinja.
+    """
+    try:
+        return _environment(html_escaping).from_string(source)
+    except TemplateError as error:
+        raise BadInput(str(error), where=where) from error
+
+
+def compile_for_wire(source: str, constants: Constants, *, html_escaping: bool) -> Template:
+    """A template that renders quoted-printable (see `quoted`), decoding to what the plain one renders.
+
+    `constants` are values that all mails share, by name or by name and attribute: they become part of the
+    static text, which is encoded here, once. What is left is encoded as it is filled in.
+    """
+    escaping: Callable[[str], str] = (lambda text: str(escape(text))) if html_escaping else str
+    environment = _environment(html_escaping, finalize=_finalizer(html_escaping))
+    tree = environment.parse(source)
+    for output in tree.find_all(nodes.Output):
+        output.nodes = _prepared(output.nodes, constants, escaping)
+    code = environment.compile(tree)
+    template = Template.from_code(environment, code, environment.globals)
+    # Jinja escapes what `finalize` returned, for which there is nothing left to do: it has escaped already.
+    template.root_render_func.__globals__["escape"] = _already_escaped
+    return template
+
+
+def _already_escaped(text: str) -> str:
+    return text
+
+
+def _environment(html_escaping: bool, finalize: Callable[[Any], Any] | None = None) -> _Sandbox:
+    return _Sandbox(
+        autoescape=html_escaping,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=finalize,
+        keep_trailing_newline=finalize is not None,
+    )
+
+
+def _finalizer(html_escaping: bool) -> Callable[[Any], str]:
+    """What Jinja calls with each value; `Markup` tells it that nothing is left to escape."""
+    known: dict[str, Markup] = {}
+
+    def encode(value: Any) -> str:
+        # Escaped text equals the same text unescaped as a key, so only plain strings are kept.
+        if type(value) is not str:
+            return Markup(quoted(str(escape(value)) if html_escaping else str(value)))
+        encoded = known.get(value)
+        if encoded is None:
+            encoded = Markup(quoted(str(escape(value)) if html_escaping else value))
+            if len(known) >= _MOST_KEPT:
+                known.clear()
+            known[value] = encoded
+        return encoded
+
+    return encode
+
+
+def _prepared(
+    children: list[nodes.Expr], constants: Constants, escaping: Callable[[str], str]
+) -> list[nodes.Expr]:
+    """The children of an Output with constants folded into the text around them, and the text encoded."""
+    merged: list[nodes.Expr | str] = []
+    for child in children:
+        text = child.data if isinstance(child, nodes.TemplateData) else _folded(child, constants)
+        if text is not None and not isinstance(child, nodes.TemplateData):
+            text = escaping(text)
+        if text is not None and merged and isinstance(merged[-1], str):
+            merged[-1] += text
+        else:
+            merged.append(child if text is None else text)
+    return [nodes.TemplateData(quoted(item)) if isinstance(item, str) else item for item in merged]
+
+
+def _folded(child: nodes.Expr, constants: Constants) -> str | None:
+    """The constant that this expression is, if it is one."""
+    value: object = None
+    if isinstance(child, nodes.Name):
+        value = constants.get(child.name)
+    elif isinstance(child, nodes.Getattr) and isinstance(child.node, nodes.Name):
+        group = constants.get(child.node.name)
+        value = group.get(child.attr) if isinstance(group, Mapping) else None
+    return value if isinstance(value, str) else None

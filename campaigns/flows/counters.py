@@ -1,0 +1,65 @@
+"""How many sends of a campaign stand where: kept in the transaction that moves them, never counted afterwards."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from campaigns.core.db import rows
+from campaigns.models import CampaignCount, Send, SendStatus
+
+_SHARDS = 64
+_ADD = """
+    insert into campaign_counts as c (campaign_id, status, shard, n)
+    select %(campaign)s, d.status, %(shard)s, d.n
+    from unnest(%(statuses)s::text[], %(deltas)s::bigint[]) as d (status, n)
+    on conflict (campaign_id, status, shard) do update set n = c.n + excluded.n
+"""
+
+
+def add_counts(
+    session: Session, campaign_id: int, deltas: Mapping[SendStatus, int], worker: str = ""
+) -> None:
+    """Add to a campaign's counters; in a fixed order, so that two transactions cannot deadlock.
+
+    Each worker counts in a shard of its own, so that a hundred of them do not wait for one row. One shard
+    alone may stand below zero; the sum does not.
+    """
+    changed = sorted((status.value, n) for status, n in deltas.items() if n)
+    if changed:
+        rows(
+            session,
+            _ADD,
+            {
+                "campaign": campaign_id,
+                "shard": zlib.crc32(worker.encode()) % _SHARDS if worker else 0,
+                "statuses": [status for status, _ in changed],
+                "deltas": [n for _, n in changed],
+            },
+        )
+
+
+def counts(session: Session, campaign_id: int) -> dict[str, int]:
+    """The counters of a campaign, by status; statuses at zero are left out."""
+    found = session.execute(
+        select(CampaignCount.status, func.sum(CampaignCount.n))
+        .where(CampaignCount.campaign_id == campaign_id)
+        .group_by(CampaignCount.status)
+    )
+    return {status: int(n) for status, n in found if n}
+
+
+def recount(session: Session, campaign_id: int) -> dict[str, int]:
+    """Count the sends themselves and set the counters to it (after freezing, and to check)."""
+    counted = session.execute(
+        select(Send.status, func.count()).where(Send.campaign_id == campaign_id).group_by(Send.status)
+    )
+    found = {row[0]: row[1] for row in counted}
+    session.execute(delete(CampaignCount).where(CampaignCount.campaign_id == campaign_id))
+    if found:
+        fresh = [{"campaign_id": campaign_id, "status": status, "n": n} for status, n in found.items()]
+        session.execute(insert(CampaignCount), fresh)
+    return found

@@ -1,0 +1,147 @@
+"""What providers tell of a mail after it left: recorded once, and taken as proof where nobody knew.
+
+Providers repeat themselves and tell things out of order. Hence an event moves a send only out of
+`uncertain`; everywhere else it is just recorded, and it is found again when the send becomes uncertain later.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from campaigns.audience.suppression import suppress
+from campaigns.core.crypto import KeyRing
+from campaigns.core.errors import BadInput, NotFound
+from campaigns.delivery.relaylog_values import bounce_is_dead, codes_in, without_addresses
+from campaigns.flows.addressees import load_addressees
+from campaigns.flows.happenings import Happening, record_event
+from campaigns.flows.uncertain_sends import Resolution, Resolver
+from campaigns.models import ResolutionVerdict, ResolvedBy, SendStatus
+
+PROVIDER_EVENTS = ("delivered", "deferred", "bounced", "complained")
+_BY = "provider"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """One event about one send.
+
+    `name` is one of PROVIDER_EVENTS; `reply` is what the other side said, `event_id` the provider's own
+    number for it, by which repeats are known (else name and time are). `permanent` False marks a bounce after
+    which the provider tries on, or might.
+    """
+
+    campaign_id: int
+    send_id: int
+    name: str
+    at: datetime
+    reply: str = ""
+    event_id: str = ""
+    permanent: bool = True
+
+    def __post_init__(self) -> None:
+        if self.name not in PROVIDER_EVENTS:
+            raise BadInput(f'"{self.name[:40]}" is not one of {", ".join(PROVIDER_EVENTS)}', where="event")
+        if self.at.tzinfo is None:
+            raise BadInput("needs a time zone, such as 2026-12-01T09:00:00+01:00", where="at")
+
+    @property
+    def verdict(self) -> ResolutionVerdict:
+        """What it proves: everything but a final bounce means that the mail was taken."""
+        bounced = self.name == "bounced" and self.permanent
+        return ResolutionVerdict.FAILED if bounced else ResolutionVerdict.SENT
+
+    @property
+    def ends_the_address(self) -> bool:
+        """Whether this address must not be mailed again."""
+        if self.name == "complained":
+            return True
+        return self.name == "bounced" and self.permanent and bounce_is_dead(*codes_in(self.reply))
+
+
+_SEND = text("select customer_id, status from sends where campaign_id = :c and id = :s for update")
+
+
+def take_in(session: Session, keyring: KeyRing, event: ProviderEvent, now: datetime) -> Counter[SendStatus]:
+    """Record the event, suppress the address where it says so, and resolve the send if it is uncertain.
+
+    Returns how many sends (none or one) went where.
+
+    Raises:
+        NotFound: there is no such send (any more).
+    """
+    row = session.execute(_SEND, {"c": event.campaign_id, "s": event.send_id}).first()
+    if row is None:
+        raise NotFound(f"there is no send {event.send_id} of campaign {event.campaign_id}")
+    words = without_addresses(event.reply)
+    record_event(
+        session,
+        Happening(
+            name=event.name,
+            key=f"{event.name}:{event.send_id}:{event.event_id or event.at.isoformat()}",
+            at=event.at,
+            campaign_id=event.campaign_id,
+            send_id=event.send_id,
+            customer_id=row.customer_id,
+            detail={"reply": words, "permanent": event.permanent},
+        ),
+    )
+    if event.ends_the_address:
+        addressee = load_addressees(session, keyring, [row.customer_id]).get(row.customer_id)
+        if addressee is not None and addressee.email:
+            suppress(session, keyring, addressee.email, event.name, _BY, now)
+    resolver = Resolver(session)
+    if row.status == SendStatus.UNCERTAIN:
+        _resolve(resolver, event, words, now)
+    return resolver.count()
+
+
+_TOLD = text(
+    """
+    select distinct on (s.campaign_id, s.id) s.campaign_id, s.id, e.name, e.at, e.detail
+    from sends s join events e on e.campaign_id = s.campaign_id and e.send_id = s.id
+    where s.status = 'uncertain' and e.name in ('delivered', 'deferred', 'bounced', 'complained')
+      and (cast(:campaign_id as bigint) is null or s.campaign_id = :campaign_id)
+    order by s.campaign_id, s.id, e.name in ('delivered', 'complained') desc, e.name = 'bounced' desc, e.at, e.id
+    """
+)
+
+
+def settle_by_events(session: Session, campaign_id: int | None, now: datetime) -> Counter[SendStatus]:
+    """Resolve sends that became uncertain after an event had told of them; returns how many went where."""
+    resolver = Resolver(session)
+    for row in session.execute(_TOLD, {"campaign_id": campaign_id}).all():
+        told: Mapping[str, object] = row.detail
+        event = ProviderEvent(
+            campaign_id=row.campaign_id,
+            send_id=row.id,
+            name=row.name,
+            at=row.at,
+            permanent=told.get("permanent") is not False,
+        )
+        _resolve(resolver, event, str(told.get("reply") or ""), now)
+    return resolver.count()
+
+
+def _resolve(resolver: Resolver, event: ProviderEvent, words: str, now: datetime) -> None:
+    failed = event.verdict is ResolutionVerdict.FAILED
+    evidence = f"{event.name} at {event.at.isoformat()}" + (f": {words}" if words else "")
+    resolver.move(
+        Resolution(
+            campaign_id=event.campaign_id,
+            send_id=event.send_id,
+            how=ResolvedBy.EVENT,
+            verdict=event.verdict,
+            evidence=evidence,
+            by=_BY,
+            at=now,
+        ),
+        reason="bounced, the provider says" if failed else "",
+        reply=words,
+        at=min(event.at, now),
+    )

@@ -1,0 +1,172 @@
+"""What is ready before a mail is written out: the person, the picks and the copy, for a whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from campaigns.audience.checking import still_allowed
+from campaigns.audience.consent import states
+from campaigns.compose.links import SendRef
+from campaigns.core.clock import Clock
+from campaigns.core.crypto import KeyRing
+from campaigns.core.db import Database
+from campaigns.core.meters import Meters
+from campaigns.flows.addressees import Addressee, consent_dates, load_addressees
+from campaigns.flows.claims import ClaimedSend
+from campaigns.flows.letters import LetterFacts
+from campaigns.flows.picking import Picker, picks_from_json, picks_to_json
+from campaigns.flows.plans import CampaignPlan
+from campaigns.flows.send_moves import Move
+from campaigns.flows.wording import CopyShelf, copy_language, copy_request
+from campaigns.models import SendStatus
+from campaigns.models.values import Copy, Pick
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A send whose customer may be mailed, with what the mail needs to know of them."""
+
+    send: ClaimedSend
+    person: Addressee
+    consent_since: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A send that only has to be written out; `picks` is the stored form."""
+
+    send: ClaimedSend
+    facts: LetterFacts
+    picks: list[list[object]]
+    copy_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unworded:
+    """A send whose words somebody has yet to write."""
+
+    send: ClaimedSend
+    picks: list[list[object]]
+
+
+class Tailor:
+    """Prepares batches; one object belongs to one process."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        keyring: KeyRing,
+        picker: Picker,
+        shelf: CopyShelf,
+        meters: Meters,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._keyring = keyring
+        self._picker = picker
+        self._shelf = shelf
+        self._meters = meters
+
+    def check(self, claimed: Sequence[ClaimedSend]) -> tuple[list[Fit], list[Move]]:
+        """Who may still be mailed; and why the others may not (the second check of consent)."""
+        customers = [send.customer_id for send in claimed]
+        with self._db.transaction() as session:
+            refused = still_allowed(session, [(send.id, send.customer_id) for send in claimed])
+            people = load_addressees(session, self._keyring, customers)
+            since = consent_dates(session, (send.consent_entry_id for send in claimed))
+            granted = states(session, customers)
+        unfit = [Move(send_id, SendStatus.HELD_BACK, reason) for send_id, reason in refused.items()]
+        fit: list[Fit] = []
+        for send in claimed:
+            person = people.get(send.customer_id)
+            if send.id in refused:
+                continue
+            if person is None or not person.email:
+                unfit.append(Move(send.id, SendStatus.HELD_BACK, "no_address"))
+                continue
+            now_granted = granted.get(send.customer_id, frozenset())
+            fit.append(
+                Fit(_with_consents_of_now(send, now_granted), person, since.get(send.consent_entry_id or 0))
+            )
+        return fit, unfit
+
+    def tailor(
+        self, plan: CampaignPlan, fit: Sequence[Fit], wait_for_words: bool
+    ) -> tuple[list[Ready], list[Unworded]]:
+        """Picks and copy for all of them, with no connection held while words are written.
+
+        With `wait_for_words` False, sends whose words are not there yet come back as `Unworded`.
+        """
+        worded = [one for one in fit if one.send.picks is not None and one.send.copy_id is not None]
+        ready = self._from_store(plan, worded)
+        done = {one.send.id for one in ready}
+        rest = [one for one in fit if one.send.id not in done]
+        with self._meters.timed("pick"):
+            histories, picks = self._picker.pick(
+                {one.send.customer_id: one.send.personal for one in rest}, plan.picks
+            )
+        with self._meters.timed("copy"):
+            catalogue, now = self._picker.catalogue, self._clock.now()
+            requests = {
+                one.send.id: copy_request(
+                    plan,
+                    one.person,
+                    histories[one.send.customer_id],
+                    picks[one.send.customer_id],
+                    catalogue,
+                    now,
+                )
+                for one in rest
+            }
+            copies = self._shelf.copies_for(requests, write=wait_for_words)
+        unworded: list[Unworded] = []
+        for one in rest:
+            request, worded_now = requests[one.send.id], copies.get(one.send.id)
+            if worded_now is None:
+                unworded.append(Unworded(one.send, picks_to_json(request.picks)))
+                continue
+            number, copy, lines = worded_now
+            stored = picks_to_json(request.picks, lines)
+            ready.append(_ready(plan, one, request.picks, copy, request.language, stored, number))
+        return ready, unworded
+
+    def _from_store(self, plan: CampaignPlan, worded: Sequence[Fit]) -> list[Ready]:
+        """Those whose picks and copy were prepared before, unless a product of them is gone since."""
+        copies = self._shelf.remembered({one.send.id: (one.send.copy_id, one.send.picks) for one in worded})
+        ready = []
+        for one in worded:
+            stored, number = one.send.picks or [], one.send.copy_id or 0
+            picks = tuple(picks_from_json(stored, self._picker.catalogue))
+            copy = copies.get(one.send.id)
+            if copy is not None and len(picks) == len(stored):
+                language = copy_language(plan, one.person.locale)
+                ready.append(_ready(plan, one, picks, copy, language, stored, number))
+        return ready
+
+
+def _ready(
+    plan: CampaignPlan,
+    one: Fit,
+    picks: tuple[Pick, ...],
+    copy: Copy,
+    language: str,
+    stored: list[list[object]],
+    copy_id: int,
+) -> Ready:
+    ref = SendRef(one.send.id, plan.id, one.send.customer_id, one.send.tracked)
+    return Ready(
+        one.send, LetterFacts(ref, one.person, picks, copy, language, one.consent_since), stored, copy_id
+    )
+
+
+def _with_consents_of_now(send: ClaimedSend, granted: frozenset[str]) -> ClaimedSend:
+    """What was withdrawn since freezing holds at once; what was granted since waits for the next campaign."""
+    personal = send.personal and "profiling" in granted
+    tracked = send.tracked and "open_tracking" in granted
+    if personal == send.personal and tracked == send.tracked:
+        return send
+    # Picks that were prepared while profiling was still allowed must not go out.
+    return replace(send, personal=personal, tracked=tracked, picks=None, copy_id=None)
