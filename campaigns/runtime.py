@@ -312,7 +312,6 @@ class Runtime:
             outlet=self.outlet,
             meters=self.meters,
             batch_size=self.settings.batch_size,
-            words_elsewhere=self.shelf.slow,
             default_zone=self.settings.timezone,
             stopping=self.stopping,
         )

@@ -12,8 +12,9 @@ from markupsafe import Markup, escape
 from campaigns.compose.quoted import quoted
 from campaigns.core.errors import BadInput
 
-# Titles, prices and pictures stand in thousands of mails; what is one customer's own is only encoded.
-_MOST_KEPT = 20_000
+# Titles, prices and pictures stand in thousands of mails. What is one customer's own is kept for as long, which
+# is one reason for keeping little.
+_MOST_KEPT = 4_000
 
 Constants = Mapping[str, str | Mapping[str, str]]
 

@@ -174,7 +174,7 @@ def _word(chunk: bytes) -> str:
 def _address(address: str, where: str) -> str:
     local, at, domain = address.strip().rpartition("@")
     if not at or not _LOCAL_PART.fullmatch(local) or len(local) > 64:
-        raise BadInput(f"{address[:80]!r} is not an address that every server accepts", where=where)
+        raise BadInput("not an address that every mail server accepts", where=where)
     return f"{local}@{ascii_domain(domain)}"
 
 

@@ -78,7 +78,7 @@ class MailTemplate:
         self._words: dict[str, dict[str, str]] = {
             language: {**english, **words} for language, words in facts["words"].items()
         }
-        self._wire = lru_cache(maxsize=64)(self._compile_for_wire)
+        self._wire = lru_cache(maxsize=16)(self._compile_for_wire)
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -106,6 +106,12 @@ class Database:
             if error.connection_invalidated or "connect" in str(error.orig).lower():
                 raise ServiceUnavailable("PostgreSQL", str(error.orig).strip().splitlines()[0]) from error
             raise
+        except psycopg.OperationalError as error:
+            # From `rows`, which asks the driver itself.
+            session.rollback()
+            if _is_away(error):
+                raise ServiceUnavailable("PostgreSQL", str(error).strip().splitlines()[0]) from error
+            raise
         except BaseException:
             session.rollback()
             raise
@@ -186,6 +192,8 @@ def _ask_idle_connections(engine: Engine) -> None:
 
     @event.listens_for(engine, "checkout")
     def ask(connection: psycopg.Connection, record: ConnectionPoolEntry, _: object) -> None:
+        if connection.closed:
+            raise DisconnectionError("PostgreSQL closed it")
         if time.monotonic() - record.info.get("idle_since", math.inf) < _TRUSTED_SECONDS:
             return
         try:
@@ -193,6 +201,11 @@ def _ask_idle_connections(engine: Engine) -> None:
             connection.rollback()
         except psycopg.Error as error:
             raise DisconnectionError(str(error)) from error
+
+
+def _is_away(error: psycopg.OperationalError) -> bool:
+    """Whether the connection is gone, and not only this statement refused (a deadlock, a lock not got)."""
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def _limit_statements(engine: Engine, milliseconds: int) -> None:

@@ -12,12 +12,14 @@ the kinds of outcome are cut by one question only: *may this mail be sent again 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 _LONGEST_REPLY = 500
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 class Kind(StrEnum):
@@ -80,6 +82,9 @@ class Outcome:
     soft: bool = False
 
     def __post_init__(self) -> None:
+        if not self.reply.isprintable():
+            # Relays repeat what far servers say; and PostgreSQL, for one, takes no NUL.
+            object.__setattr__(self, "reply", _UNPRINTABLE.sub(" ", self.reply))
         if len(self.reply) > _LONGEST_REPLY:
             object.__setattr__(self, "reply", self.reply[: _LONGEST_REPLY - 1] + "…")
 

@@ -33,7 +33,7 @@ from campaigns.flows.letters import Letter, Letters
 from campaigns.flows.outcomes import moves_after
 from campaigns.flows.plans import CampaignPlan, is_sending
 from campaigns.flows.reopening import reopen_for_planned
-from campaigns.flows.send_moves import JUST_HELD, Intent, Move, begin, move, park, undo
+from campaigns.flows.send_moves import JUST_HELD, Intent, Move, Parked, begin, move, park, undo
 from campaigns.flows.tailoring import Ready, Tailor, Unworded
 from campaigns.models import SendStatus
 
@@ -44,7 +44,9 @@ log = get_logger(__name__)
 GROUP = 100
 # With a slow relay a group is made smaller, so that it ends about as soon as somebody may want to stop it.
 _GROUP_SECONDS = 1.0
+_FIRST_GROUP = 20
 _LOOK_SECONDS = 0.5
+_CONSENT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class _Run:
     unsent: list[int] = field(default_factory=list)  # begun, and not handed over after all
     tally: Counter[SendStatus] = field(default_factory=Counter)
     looked: float = field(default_factory=monotonic)
+    begun: float = field(default_factory=monotonic)
     stopped: bool = False
 
 
@@ -108,7 +111,7 @@ class BatchLine:
         self._words_elsewhere = words_elsewhere
         self._stopping = stopping
         self._random = Random()
-        self._group = GROUP
+        self._group = _FIRST_GROUP
         self._counted = 0
 
     def run(self, plan: CampaignPlan, claimed: Sequence[ClaimedSend]) -> BatchResult:
@@ -175,7 +178,7 @@ class BatchLine:
             add_counts(session, plan.id, deltas, run.worker)
         # Now the database knows; until here a kill would have been answered from the journal.
         self._outlet.transport.journal.settled()
-        run.looked = monotonic()
+        run.looked = run.begun = monotonic()
         return going
 
     def _hand_over(self, run: _Run, group: Sequence[Ready], relays: Mapping[int, str]) -> None:
@@ -183,15 +186,16 @@ class BatchLine:
 
         def may_go(send_id: int) -> None:
             # Mails that were taken ahead and are not in flight: with a slow relay they would take long.
-            if self._must_stop(run):
+            # And consent was asked when the group was begun: what comes too late is asked about once more.
+            if self._must_stop(run) or monotonic() - run.begun > _CONSENT_SECONDS:
                 declined.add(send_id)
                 raise ServiceUnavailable("SMTP", "the sender has stopped")
 
         with self._meters.timed("smtp"):
             found = self._outlet.transport.send_group(self._outgoing(run, group, relays), may_go)
             outcomes = [outcome for outcome in found if outcome.send_id not in declined]
-        attempts = {ready.send.id: ready.send.attempts + 1 for ready in group}
-        run.ended += moves_after(outcomes, attempts, self._clock.now(), self._random)
+        tried = {ready.send.id: (ready.send.attempts, ready.send.unreached) for ready in group}
+        run.ended += moves_after(outcomes, tried, self._clock.now(), self._random)
         ended = {move.send_id for move in run.ended}
         run.unsent += [ready.send.id for ready in group if ready.send.id not in ended]
         self._suppress_dead(outcomes, {ready.send.id: ready.facts.addressee.email for ready in group})
@@ -224,11 +228,13 @@ class BatchLine:
     def _write(self, run: _Run, ready: Ready) -> Letter | None:
         try:
             return self._letters.write(run.plan, ready.facts)
-        except TailormailError as error:
-            # One mail that cannot be composed must not stop the others; it is in the report by reason.
-            log.warning("mail_not_composed", send_id=ready.send.id, why=error.message)
+        except Exception as error:
+            # One mail that cannot be composed must not stop the others; it is in the report by reason. Of an
+            # error that nobody foresaw only the kind is told: its words may be about the customer.
+            why = error.message if isinstance(error, TailormailError) else type(error).__name__
+            log.warning("mail_not_composed", send_id=ready.send.id, why=why)
             self._meters.add("letters_failed")
-            run.ended.append(Move(ready.send.id, SendStatus.FAILED, f"cannot compose: {error.message}"))
+            run.ended.append(Move(ready.send.id, SendStatus.FAILED, f"cannot compose: {why}"))
             return None
 
     def _must_stop(self, run: _Run) -> bool:
@@ -281,7 +287,10 @@ class BatchLine:
                 plan.id,
                 run.worker,
                 SendStatus.PICKED,
-                [(one.send.id, one.picks, None) for one in unworded],
+                [
+                    Parked(one.send.id, one.picks, None, one.send.personal, one.send.tracked)
+                    for one in unworded
+                ],
             )
             _shift(deltas, parked, run.stood, SendStatus.PICKED)
             add_counts(session, plan.id, deltas, run.worker)

@@ -31,12 +31,13 @@ class ClaimedSend:
     tracked: bool
     consent_entry_id: int | None
     attempts: int
+    unreached: int
     picks: list[Any] | None = None
     copy_id: int | None = None
     status: SendStatus = SendStatus.CLAIMED
 
 
-_TAKEN = "s.id, s.customer_id, s.personal, s.tracked, s.consent_entry_id, s.attempts"
+_TAKEN = "s.id, s.customer_id, s.personal, s.tracked, s.consent_entry_id, s.attempts, s.unreached"
 _CLAIM = f"""
     with chosen as materialized (
         select id from sends

@@ -19,13 +19,16 @@ AFTER_LOST_CONNECTION = RetryPlan(
 
 
 def moves_after(
-    outcomes: Sequence[Outcome], attempts: Mapping[int, int], now: datetime, random: Random
+    outcomes: Sequence[Outcome], tried: Mapping[int, tuple[int, int]], now: datetime, random: Random
 ) -> list[Move]:
-    """The next status of each send; `attempts` by send id, with the one that just ended."""
-    return [_move_after(outcome, attempts[outcome.send_id], now, random) for outcome in outcomes]
+    """The next status of each send; `tried` by send id: attempts before this one, and times without a relay.
+
+    The two are counted apart: a relay that was away for an hour is no reason to give up at the first 4xx.
+    """
+    return [_move_after(outcome, *tried[outcome.send_id], now, random) for outcome in outcomes]
 
 
-def _move_after(outcome: Outcome, attempts: int, now: datetime, random: Random) -> Move:
+def _move_after(outcome: Outcome, answered: int, unreached: int, now: datetime, random: Random) -> Move:
     send_id = outcome.send_id
     reply = outcome.reply
     if outcome.kind is Kind.SENT:
@@ -35,8 +38,10 @@ def _move_after(outcome: Outcome, attempts: int, now: datetime, random: Random) 
     if outcome.kind is Kind.REJECTED:
         fault = outcome.fault.value if outcome.fault else "unknown"
         return Move(send_id, SendStatus.FAILED, f"rejected ({fault}'s fault)", reply)
-    retry = AFTER_LOST_CONNECTION if outcome.kind is Kind.UNREACHED else USUAL_PLAN
+    away = outcome.kind is Kind.UNREACHED
+    retry = AFTER_LOST_CONNECTION if away else USUAL_PLAN
+    attempts = (unreached if away else answered) + 1
     wait = next_attempt(attempts, random, retry)
     if wait is None:
         return Move(send_id, SendStatus.FAILED, f"gave up after {attempts} attempts", reply)
-    return Move(send_id, SendStatus.PLANNED, outcome.kind.value, reply, not_before=now + wait)
+    return Move(send_id, SendStatus.PLANNED, outcome.kind.value, reply, not_before=now + wait, away=away)

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database, rows
+from campaigns.core.errors import ServiceUnavailable
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
 from campaigns.core.meters import Meters
 from campaigns.delivery.journal import JournalState, Replay
-from campaigns.delivery.journal_claim import claimable, claimed
+from campaigns.delivery.journal_claim import DeadJournal, claimable, claimed
 from campaigns.delivery.transport import Kind
 from campaigns.flows.campaigns import Campaigns
 from campaigns.flows.counters import add_counts
@@ -143,13 +144,22 @@ class Recovery:
         """Workers of this host that ended without settling: their journals say what they did."""
         tally: Counter[SendStatus] = Counter()
         for journal in claimable(self._journals):
-            said = journal.replay()
-            with self._db.transaction() as session:
-                held = _held_by(session, f"{self._host}:{journal.writer}")
-                targets = {send: _by_journal(send, said) for send in held}
-                tally += self._move(session, targets)
-            # Only after the commit: a kill in between replays the journal once more, and nothing changes.
-            journal.remove()
+            try:
+                tally += self._settle(journal)
+            except ServiceUnavailable:
+                raise
+            except Exception:
+                # One that cannot be settled must not keep all others from it, nor this host from sending.
+                log.exception("journal_not_settled", writer=journal.writer)
+        return tally
+
+    def _settle(self, journal: DeadJournal) -> Counter[SendStatus]:
+        said = journal.replay()
+        with self._db.transaction() as session:
+            held = _held_by(session, f"{self._host}:{journal.writer}")
+            tally = self._move(session, {send: _by_journal(send, said) for send in held})
+        # Only after the commit: a kill in between replays the journal once more, and nothing changes.
+        journal.remove()
         return tally
 
     def _release_expired(self) -> Counter[SendStatus]:

@@ -16,9 +16,7 @@ def reopen_for_planned(session: Session, campaign_id: int, now: datetime, by: st
     An uncertain send does not keep a campaign from ending. Where its worker tells later that the mail did not
     go out, the send would otherwise wait for ever in a campaign that nobody looks at.
     """
-    campaign = get_campaign(session, campaign_id)
-    if campaign.status != CampaignStatus.SENT:
-        return
+    # Locked before it is looked at: somebody may be about to end the campaign, and cannot see our send yet.
     campaign = get_campaign(session, campaign_id, lock=True)
     if campaign.status == CampaignStatus.SENT:
         why = "reopened: mails that were uncertain turned out to be not sent"

@@ -19,7 +19,7 @@ JUST_HELD = (SendStatus.CLAIMED, SendStatus.WRITTEN)
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One send's next status, and what to remember with it."""
+    """One send's next status, and what to remember with it; `away`: no relay was there, so it was no attempt."""
 
     send_id: int
     status: SendStatus
@@ -27,6 +27,7 @@ class Move:
     reply: str = ""
     sent_at: datetime | None = None
     not_before: datetime | None = None
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,25 @@ class Intent:
     copy_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A send that waits, with what is ready, and the consents under which that was made ready."""
+
+    send_id: int
+    picks: list[list[object]]
+    copy_id: int | None
+    personal: bool
+    tracked: bool
+
+
 # Rows go over as one JSON text: psycopg writes arrays element by element, which cost more than the update.
 _MOVE = """
     update sends s set status = d.status, reason = d.reason, smtp_reply = d.reply,
         sent_at = coalesce(d.sent_at, s.sent_at), not_before = d.not_before,
-        claimed_by = case when d.status = 'planned' then '' else s.claimed_by end
+        claimed_by = case when d.status = 'planned' then '' else s.claimed_by end,
+        attempts = s.attempts - d.away, unreached = s.unreached + d.away
     from (select (e->>0)::bigint as id, e->>1 as status, e->>2 as reason, e->>3 as reply,
-                 (e->>4)::timestamptz as sent_at, (e->>5)::timestamptz as not_before
+                 (e->>4)::timestamptz as sent_at, (e->>5)::timestamptz as not_before, (e->>6)::int as away
           from jsonb_array_elements(%(moves)s::jsonb) as e) as d
     where s.campaign_id = %(campaign)s and s.id = d.id
       and s.status = any(%(expected)s::text[]) and s.claimed_by = %(worker)s
@@ -69,7 +82,8 @@ _UNDO = """
     from begun where s.campaign_id = %(campaign)s and s.id = begun.id returning begun.status
 """
 _PARK = """
-    update sends s set status = %(status)s, picks = e->1, copy_id = (e->>2)::bigint, claimed_by = ''
+    update sends s set status = %(status)s, picks = e->1, copy_id = (e->>2)::bigint, claimed_by = '',
+        personal = (e->>3)::boolean, tracked = (e->>4)::boolean
     from jsonb_array_elements(%(tailored)s::jsonb) as e
     where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint
       and s.status in ('claimed', 'picked', 'written') and s.claimed_by = %(worker)s
@@ -99,7 +113,15 @@ def move(
             "expected": [status.value for status in expected],
             "moves": json.dumps(
                 [
-                    [m.send_id, m.status.value, m.reason, m.reply, _moment(m.sent_at), _moment(m.not_before)]
+                    [
+                        m.send_id,
+                        m.status.value,
+                        m.reason,
+                        m.reply,
+                        _moment(m.sent_at),
+                        _moment(m.not_before),
+                        int(m.away),
+                    ]
                     for m in moves
                 ]
             ),
@@ -143,9 +165,9 @@ def park(
     campaign_id: int,
     worker: str,
     status: SendStatus,
-    tailored: Sequence[tuple[int, list[list[object]], int | None]],
+    tailored: Sequence[Parked],
 ) -> set[int]:
-    """Let go of sends in `status` (picked, written) with what is ready: (send id, picks, copy's number).
+    """Let go of sends in `status` (picked, written) with what is ready.
 
     Returns the ids of those that this worker really held.
     """
@@ -158,7 +180,9 @@ def park(
             "campaign": campaign_id,
             "worker": worker,
             "status": status.value,
-            "tailored": json.dumps(tailored),
+            "tailored": json.dumps(
+                [[p.send_id, p.picks, p.copy_id, p.personal, p.tracked] for p in tailored]
+            ),
         },
     )
     return {row[0] for row in parked}

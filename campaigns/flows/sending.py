@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from campaigns.audience.freezing import freeze_audience
 from campaigns.audience.segments import parse_segment
 from campaigns.core.clock import Clock
-from campaigns.core.db import Database
+from campaigns.core.db import Database, rows
+from campaigns.core.errors import TellThePerson
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
 from campaigns.core.meters import Meters
@@ -23,7 +24,7 @@ from campaigns.flows.batches import BatchLine, BatchResult
 from campaigns.flows.claims import ClaimedSend, Claims
 from campaigns.flows.counters import counts, recount
 from campaigns.flows.plans import CampaignPlan, get_campaign, load_plan
-from campaigns.flows.turns import running, served
+from campaigns.flows.turns import Turn, running, served
 from campaigns.models import CampaignStatus, SendStatus
 from campaigns.models.send import FINAL
 
@@ -32,6 +33,7 @@ log = get_logger(__name__)
 # One task works for about so long: then the queues have their turn, with what is more urgent in them.
 TASK_SECONDS = 5.0
 MOST_HINTS = 64
+_MINE_TO_PLAN = "select id from campaigns where id = %(campaign)s for update skip locked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,6 @@ class Sending:
         outlet: Outlet,
         meters: Meters,
         batch_size: int,
-        words_elsewhere: bool = False,
         default_zone: str = "UTC",
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -71,7 +72,6 @@ class Sending:
         self._outlet = outlet
         self._meters = meters
         self._batch_size = batch_size
-        self._words_elsewhere = words_elsewhere
         self._zone = default_zone
         self._stopping = stopping
         self._plans: dict[int, CampaignPlan] = {}
@@ -82,6 +82,9 @@ class Sending:
         Harmless when repeated: sends are unique, and only a campaign in planning goes on to sending.
         """
         with self._db.transaction() as session:
+            if not rows(session, _MINE_TO_PLAN, {"campaign": campaign_id}):
+                # Somebody is at it, which takes a minute for a million: no worker should stand and wait.
+                return 0
             campaign = get_campaign(session, campaign_id, lock=True)
             if campaign.status != CampaignStatus.PLANNING:
                 return 0
@@ -136,16 +139,36 @@ class Sending:
         with self._db.transaction() as session:
             turns = running(session)
         for turn in turns:
+            if not self._can_be_sent(turn.campaign_id):
+                continue
+            claimed = self._take_turn(turn, turns)
+            if claimed:
+                return self._run(turn.campaign_id, claimed)
+            self.finish_if_done(turn.campaign_id)
+        return None
+
+    def _can_be_sent(self, campaign_id: int) -> bool:
+        """Whether its description can still be read; one that cannot must not stand in the way of others."""
+        try:
+            self._plan_of(campaign_id)
+        except TellThePerson as error:
+            log.error("campaign_cannot_be_sent", campaign_id=campaign_id, why=error.message)
+            return False
+        return True
+
+    def _take_turn(self, turn: Turn, turns: list[Turn]) -> list[ClaimedSend]:
+        try:
             with self._meters.timed("claim"):
                 claimed = self._claim(turn.campaign_id, turn.terms)
             self._meters.add("claims", found="some" if claimed else "none")
-            if not claimed:
-                self.finish_if_done(turn.campaign_id)
-                continue
-            with self._db.transaction() as session:
-                served(session, turn, len(claimed), turns, self._batch_size)
-            return self._run(turn.campaign_id, claimed)
-        return None
+            if claimed:
+                with self._db.transaction() as session:
+                    served(session, turn, len(claimed), turns, self._batch_size)
+        except BaseException:
+            # It may be that the claim stands and its answer was lost.
+            self._outlet.abandon()
+            raise
+        return claimed
 
     def _run(self, campaign_id: int, claimed: list[ClaimedSend]) -> BatchResult:
         self._meters.add("claimed_sends", len(claimed))
@@ -182,9 +205,8 @@ class Sending:
             limit = min(limit, math.ceil(terms.per_second))
         worker = self._outlet.worker
         with self._db.transaction() as session:
-            claimed: list[ClaimedSend] = []
-            if self._words_elsewhere:
-                claimed = self._claims.take_waiting(session, campaign_id, SendStatus.WRITTEN, limit, worker)
+            # Also where no model is used any more: another host, or this one before, may have had one.
+            claimed = self._claims.take_waiting(session, campaign_id, SendStatus.WRITTEN, limit, worker)
             if not claimed:
                 claimed = self._claims.take(session, campaign_id, limit, worker, self._clock.now())
         return claimed

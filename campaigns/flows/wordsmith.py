@@ -13,7 +13,7 @@ from campaigns.delivery.outlet import Outlet
 from campaigns.flows.claims import ClaimedSend, Claims, extend_lease, give_back
 from campaigns.flows.counters import add_counts
 from campaigns.flows.plans import CampaignPlan, load_plan
-from campaigns.flows.send_moves import move, park
+from campaigns.flows.send_moves import Parked, move, park
 from campaigns.flows.tailoring import Tailor
 from campaigns.flows.turns import running
 from campaigns.models import SendStatus
@@ -52,10 +52,14 @@ class Wordsmith:
         until = monotonic() + seconds
         written = 0
         while not self._stopping():
-            claimed = self._take()
-            if claimed is None:
-                return written
-            written += self._write(*claimed)
+            try:
+                claimed = self._take()
+                if claimed is None:
+                    return written
+                written += self._write(*claimed)
+            except BaseException:
+                self._outlet.abandon()  # what is held is left to the sweeper
+                raise
             if monotonic() > until:
                 self._jobs.write_words()
                 return written
@@ -96,7 +100,10 @@ class Wordsmith:
                     plan.id,
                     worker,
                     SendStatus.WRITTEN,
-                    [(one.send.id, one.picks, one.copy_id) for one in ready],
+                    [
+                        Parked(one.send.id, one.picks, one.copy_id, one.send.personal, one.send.tracked)
+                        for one in ready
+                    ],
                 )
                 deltas = Counter({SendStatus.PICKED: -len(done), SendStatus.WRITTEN: len(done)})
                 add_counts(session, plan.id, deltas, worker)

@@ -60,6 +60,7 @@ class Send(Base):
 
     `picks` is a list of [product id, reason kind, because product id, because title].
     `reason` says why it is held back, failed or uncertain. `intent_at` is when it last became `sending`.
+    `attempts` are those that a relay answered; `unreached` those before which there was none.
     """
 
     __tablename__ = "sends"
@@ -83,6 +84,13 @@ class Send(Base):
             "claimed_by",
             postgresql_where="status in ('claimed','picked','written','sending','uncertain')",
         ),
+        Index(
+            "ix_sends_waiting",
+            "campaign_id",
+            "status",
+            "id",
+            postgresql_where="claimed_by = '' and status in ('picked','written')",
+        ),
         {"postgresql_partition_by": "RANGE (campaign_id)"},
     )
 
@@ -99,6 +107,7 @@ class Send(Base):
     picks: Mapped[list[Any] | None] = mapped_column(JSONB)
     copy_id: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    unreached: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     claimed_by: Mapped[Words]
     not_before: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     smtp_reply: Mapped[Words]

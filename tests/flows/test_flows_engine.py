@@ -13,11 +13,12 @@ from sqlalchemy import select, text
 from campaigns.core.clock import FixedClock
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.jobs import RecordedJobs
-from campaigns.delivery.fake import FakeTransport
+from campaigns.delivery.fake import Answer, FakeTransport
 from campaigns.delivery.transport import Outcome, OutgoingMail, unannounced
 from campaigns.demo.inbox import read_inbox
+from campaigns.flows.addressees import load_addressees
 from campaigns.flows.counters import counts, recount
-from campaigns.models import Campaign, CampaignStatus, Send
+from campaigns.models import Campaign, CampaignStatus, Customer, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import approved, fill_shop, make_runtime, send_all
@@ -152,9 +153,9 @@ def test_while_every_relay_is_away_nothing_is_prepared(
     assert runtime.gate.closed
     assert runtime.sending.work().batches == 0
     with runtime.db.transaction() as session:
-        assert set(
-            session.scalars(select(Send.reason).where(Send.status == "planned", Send.attempts > 0))
-        ) == {"unreached"}
+        tried_for = session.scalars(select(Send).where(Send.unreached > 0)).all()
+    assert tried_for
+    assert {(send.status, send.reason, send.attempts) for send in tried_for} == {("planned", "unreached", 0)}
     runtime.close()
 
 
@@ -208,3 +209,95 @@ def test_a_resent_mail_goes_out_again_with_the_same_identity(shop: Runtime, samp
     assert status_of(shop, campaign_id).keys() == {"sent", "held_back"}
     assert shop.campaigns.status(campaign_id) == CampaignStatus.SENT
     assert {mail.message_id for mail in read_inbox(shop.settings.captured_mail, campaign_id)} == before
+
+
+def test_an_outage_is_no_reason_to_give_up_at_the_first_greylisting(
+    shop: Runtime, sample: SampleFiles
+) -> None:
+    grey = Answer(451, "4.7.1 greylisted")
+    everybody = dict.fromkeys(_addresses(shop), grey)
+    fake = FakeTransport(everybody)
+    shop.outlet.close()
+    shop.outlet._make = lambda: fake
+    campaign_id = started(shop, sample)
+    with shop.db.transaction() as session:
+        session.execute(text("update sends set unreached = 40 where campaign_id = :c"), {"c": campaign_id})
+    shop.sending.work()
+    now = status_of(shop, campaign_id)
+    assert now["planned"] == 55
+    with shop.db.transaction() as session:
+        assert set(session.scalars(select(Send.attempts).where(Send.status == "planned"))) == {1}
+
+
+def _addresses(runtime: Runtime) -> list[str]:
+    with runtime.db.transaction() as session:
+        ids = list(session.scalars(select(Customer.id)))
+        return [person.email for person in load_addressees(session, runtime.keyring, ids).values()]
+
+
+def test_whatever_a_relay_says_can_be_written_down(shop: Runtime, sample: SampleFiles) -> None:
+    """A NUL in a far server's words once stopped every worker of the host, again at each start."""
+    strange = {mail: Answer(550, "5.7.1 no \x00 way\x1b[31m") for mail in _addresses(shop)}
+    fake = FakeTransport(strange)
+    shop.outlet.close()
+    shop.outlet._make = lambda: fake
+    campaign_id = started(shop, sample)
+    shop.sending.work()
+    assert status_of(shop, campaign_id)["failed"] == 55
+    assert shop.recovery.sweep().sends == {}
+
+
+def test_a_campaign_that_cannot_be_read_does_not_stop_the_others(shop: Runtime, sample: SampleFiles) -> None:
+    broken, sound = started(shop, sample), started(shop, sample)
+    with shop.db.transaction() as session:
+        session.get_one(Campaign, broken).template = "no-such-template"
+    shop.sending.work()
+    assert shop.campaigns.status(sound) == CampaignStatus.SENT
+    assert status_of(shop, broken)["planned"] == 55
+
+
+def test_a_mail_that_breaks_the_program_fails_alone(
+    shop: Runtime, sample: SampleFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = started(shop, sample)
+    usual = shop.letters.write
+    numbers = iter(range(1000))
+
+    def breaks_once(*args: object) -> object:
+        if next(numbers) == 7:
+            raise RuntimeError("somebody@example.com")
+        return usual(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shop.letters, "write", breaks_once)
+    shop.sending.work()
+    now = status_of(shop, campaign_id)
+    assert (now["sent"], now["failed"]) == (54, 1)
+    with shop.db.transaction() as session:
+        why = session.scalars(select(Send.reason).where(Send.status == "failed")).one()
+    assert why == "cannot compose: RuntimeError", "nobody's address in a reason"
+
+
+def test_who_plans_already_is_not_waited_for(shop: Runtime, sample: SampleFiles) -> None:
+    campaign_id = approved(shop, sample)
+    shop.campaigns.send(campaign_id, "test")
+    with shop.db.transaction() as session:
+        session.execute(text("select 1 from campaigns where id = :c for update"), {"c": campaign_id})
+        began = time.monotonic()
+        assert shop.sending.plan(campaign_id) == 0
+        assert time.monotonic() - began < 2
+    assert shop.sending.plan(campaign_id) == 55
+
+
+def test_written_mail_goes_out_where_no_model_is_used_any_more(shop: Runtime, sample: SampleFiles) -> None:
+    campaign_id = started(shop, sample)
+    with shop.db.transaction() as session:
+        session.execute(
+            text("update sends set status = 'picked' where campaign_id = :c and status = 'planned'"),
+            {"c": campaign_id},
+        )
+        recount(session, campaign_id)
+    assert shop.wordsmith.work() == 55
+    assert status_of(shop, campaign_id)["written"] == 55
+    shop.sending.work()
+    assert shop.campaigns.status(campaign_id) == CampaignStatus.SENT
+    assert received(shop, campaign_id) == 55

@@ -266,6 +266,8 @@ def test_outcomes_that_could_not_be_committed_are_settled_from_the_journal(
     shop.campaigns.send(campaign_id, "test")
     shop.sending.plan(campaign_id)
 
+    shop.line._group = 40
+
     def database_away(*_: object) -> None:
         raise ConnectionError("PostgreSQL was stopped after the mails went out")
 

@@ -18,6 +18,13 @@ depends_on = None
 def upgrade() -> None:
     # Without a default, so that no partition is rewritten; null means: before this version, nobody knows.
     op.add_column("sends", sa.Column("intent_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("sends", sa.Column("unreached", sa.SmallInteger(), server_default="0", nullable=False))
+    op.create_index(
+        "ix_sends_waiting",
+        "sends",
+        ["campaign_id", "status", "id"],
+        postgresql_where="claimed_by = '' and status in ('picked','written')",
+    )
     op.create_table(
         "send_resolutions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -38,4 +45,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("send_resolutions")
+    op.drop_index("ix_sends_waiting", "sends")
+    op.drop_column("sends", "unreached")
     op.drop_column("sends", "intent_at")
