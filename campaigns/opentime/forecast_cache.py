@@ -128,7 +128,10 @@ class WeatherCache:
 
     def _flight(self, cell: Point, ended: threading.Event) -> None:
         try:
-            self._fetch([cell])
+            # Looked up before this flight took off: another may have landed in between.
+            kept, _ = self._look(cell)
+            if kept is None or self._now() >= kept.fresh_until:
+                self._fetch([cell])
         finally:
             self._land(cell)
             self._slots.release()

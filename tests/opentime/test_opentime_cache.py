@@ -102,6 +102,19 @@ def test_stale_weather_is_served_at_once_and_refreshed_behind(
     assert len(source.asked) == 2
 
 
+def test_a_flight_that_takes_off_after_another_landed_asks_nothing(
+    client: redis.Redis | None, source: Source, clock: FixedClock
+) -> None:
+    # A request may have read the stale entry right before the other flight wrote the fresh one.
+    cache = WeatherCache(client, source, clock, 2)
+    cache.at(*OSLO)
+    late = cache._fly(cell_of(*OSLO))
+    assert late is not None
+    assert late.wait(5)
+    assert len(source.asked) == 1
+    assert cache._fly(cell_of(*OSLO)) is not None  # and it has landed: the cell is free
+
+
 def test_weather_older_than_six_hours_is_not_served(
     client: redis.Redis | None, source: Source, clock: FixedClock
 ) -> None:
