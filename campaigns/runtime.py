@@ -31,6 +31,7 @@ from campaigns.delivery.buckets import Buckets
 from campaigns.delivery.capture import CaptureTransport
 from campaigns.delivery.gate import Gate
 from campaigns.delivery.outlet import Outlet
+from campaigns.delivery.patience import Patience
 from campaigns.delivery.relay_plan import Relay, RelayPlan, load_relay_plan
 from campaigns.delivery.relays import RelaysTransport
 from campaigns.delivery.smtp import SmtpTransport
@@ -42,6 +43,7 @@ from campaigns.flows.claims import Claims
 from campaigns.flows.feedback import Feedback
 from campaigns.flows.hosting import Hosting
 from campaigns.flows.importing import Importing
+from campaigns.flows.left_behind import LeftBehind
 from campaigns.flows.letters import Letters
 from campaigns.flows.looking import Looking
 from campaigns.flows.opening import Opening
@@ -119,6 +121,8 @@ class Runtime:
 
     def close(self) -> None:
         """Let go of everything; embedded servers end with their last user."""
+        if "meters" in self.__dict__:
+            self.meters.flush()
         if "db" in self.__dict__:
             self.db.close()
         if "outlet" in self.__dict__:
@@ -203,11 +207,14 @@ class Runtime:
     def _transport(self) -> Transport:
         relays = self.relay_plan.relays
         if relays:
-            return RelaysTransport({relay.name: partial(self._relay, relay) for relay in relays}, self.gate)
+            patience = Patience(self.stopping)  # one for all relays
+            make = {relay.name: partial(self._relay, relay, patience) for relay in relays}
+            return RelaysTransport(make, self.gate)
         return CaptureTransport(self.settings.captured_mail)
 
-    def _relay(self, relay: Relay) -> Transport:
-        return SmtpTransport(relay.address, self.settings.helo_name, connections=relay.connections)
+    def _relay(self, relay: Relay, patience: Patience) -> Transport:
+        name, connections = self.settings.helo_name, relay.connections
+        return SmtpTransport(relay.address, name, connections=connections, patience=patience)
 
     @cached_property
     def dkim(self) -> DkimSigner | None:
@@ -338,26 +345,19 @@ class Runtime:
 
     @cached_property
     def recovery(self) -> Recovery:
+        left_behind = LeftBehind(self.db, self.clock, self.keyring, self.journals, self.host)
         return Recovery(
-            self.db,
-            self.clock,
-            self.jobs,
-            self.campaigns,
-            self.sending,
-            self.journals,
-            self.host,
-            self.settings.batch_size,
-            self.meters,
-            self.reconciling,
-        )
+            self.db, self.clock, self.jobs, self.campaigns, self.sending, left_behind,
+            self.settings.batch_size, self.meters, self.reconciling,
+        )  # fmt: skip
 
     @cached_property
     def reporting(self) -> Reporting:
-        return Reporting(self.db, self.clock, self.keyring, self.signer)
+        return Reporting(self.db, self.clock)
 
     @cached_property
     def reconciling(self) -> Reconciling:
-        return Reconciling(self.db, self.clock, self.keyring, self.signer, self.jobs)
+        return Reconciling(self.db, self.clock, self.keyring, self.signer, self.jobs, self.meters)
 
     @cached_property
     def rights(self) -> Rights:
@@ -377,11 +377,12 @@ class Runtime:
             self.geo,
             self.apple,
             self.settings.trusted_proxies,
+            self.meters,
         )
 
     @cached_property
     def feedback(self) -> Feedback:
-        return Feedback(self.db, self.clock, self.signer, self.settings.trusted_proxies)
+        return Feedback(self.db, self.clock, self.signer, self.settings.trusted_proxies, self.meters)
 
     @cached_property
     def viewing(self) -> Viewing:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from campaigns import cli
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.embedded import Embedded, EmbeddedUrls
@@ -18,7 +22,7 @@ from campaigns.core.tokens import Signer
 from campaigns.models import Base, schema
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import SECRET, SHOP, fill_shop, make_runtime
+from tests.shop import SECRET, SHOP, Command, fill_shop, make_runtime
 
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail"
 
@@ -128,3 +132,47 @@ def shop(runtime: Runtime, sample: SampleFiles) -> Runtime:
     """The same with the sample shop imported and a model trained."""
     fill_shop(runtime, sample)
     return runtime
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that takes connections and never says a word, as a server does that hangs."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+        yield int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def command(
+    servers: EmbeddedUrls,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Command:
+    """Runs `tailormail` with these arguments in this process, on the servers and the folder of `runtime`.
+
+    Returns (exit status, stdout, stderr). Nobody sits at its terminal.
+    """
+    monkeypatch.setenv("TAILORMAIL_DATABASE_URL", servers.database_url or "")
+    monkeypatch.setenv("TAILORMAIL_REDIS_URL", (servers.redis_url or "").replace("db=0", "db=8"))
+    monkeypatch.setenv("TAILORMAIL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TAILORMAIL_SECRET_KEY", SECRET)
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    before = logging.getLogger().handlers[:]
+    request.addfinalizer(lambda: logging.getLogger().handlers.__setitem__(slice(None), before))
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["tailormail", *map(str, arguments)])
+        capsys.readouterr()
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run

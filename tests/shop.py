@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from campaigns.sampleshop.shop import SampleFiles, SampleShop
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 SHOP = SampleShop(customers=80, today=date(2026, 11, 1))
+
+Command = Callable[..., tuple[int, str, str]]
+"""The `command` fixture: arguments to (exit status, stdout, stderr)."""
 
 
 def make_runtime(servers: EmbeddedUrls, folder: Path, **overrides: object) -> Runtime:

@@ -30,7 +30,7 @@ class Measures:
 
     def __init__(self, runtime: Runtime) -> None:
         self.registry = CollectorRegistry()
-        self._meters = Meters(runtime.redis)
+        self._meters = runtime.meters
         self.registry.register(_Everything(self._meters, Readings(runtime)))
 
     def install(self, app: Flask) -> None:

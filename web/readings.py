@@ -12,10 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from campaigns.core.db import Database
+from campaigns.core.locks import SCHEDULER_LOCK
 from campaigns.core.log import get_logger
 from campaigns.runtime import Runtime
 from workers.broker import broker_url, queue_lengths
-from workers.lock import SCHEDULER_LOCK, is_held
+from workers.lock import is_held
 
 log = get_logger(__name__)
 

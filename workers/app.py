@@ -7,6 +7,8 @@ the scheduler, and one that comes twice finds nothing planned.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
@@ -51,26 +53,29 @@ class HintingCelery(Celery):
         Raises:
             ServiceUnavailable: the broker is away, or was so a second ago.
         """
-        if time.monotonic() < self._away_until:
-            raise ServiceUnavailable("broker", "was away a moment ago")
-        try:
+        with self._asked_once():
             return MOST_WAITING[queue] - queue_lengths(str(self.conf.broker_url), names=(queue,))[queue]
-        except ServiceUnavailable:
-            self._away_until = time.monotonic() + _AWAY_SECONDS
-            raise
 
     def send_task(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """As Celery's own, without retries: a hint is repeated by the scheduler.
 
         Raises:
-            ServiceUnavailable: the broker is away, or was so a second ago; nobody waits for it twice.
+            ServiceUnavailable: the broker is away, or was so a second ago.
         """
+        with self._asked_once():
+            return super().send_task(name, *args, **{**kwargs, "retry": False})
+
+    @contextmanager
+    def _asked_once(self) -> Iterator[None]:
+        """Nobody waits twice for a broker that is away: not the person who pressed a button, and no worker."""
         if time.monotonic() < self._away_until:
             raise ServiceUnavailable("broker", "was away a moment ago")
         try:
-            return super().send_task(name, *args, **{**kwargs, "retry": False})
-        except (OperationalError, OSError) as error:
+            yield
+        except (ServiceUnavailable, OperationalError, OSError) as error:
             self._away_until = time.monotonic() + _AWAY_SECONDS
+            if isinstance(error, ServiceUnavailable):
+                raise
             raise ServiceUnavailable("broker", str(error) or type(error).__name__) from None
 
 

@@ -11,10 +11,11 @@ from typing import Any
 from celery.beat import ScheduleEntry, Scheduler
 
 from campaigns.core.errors import TailormailError
+from campaigns.core.locks import SCHEDULER_LOCK
 from campaigns.core.log import get_logger
 from campaigns.core.settings import load_settings
 from campaigns.runtime import Runtime
-from workers.lock import SCHEDULER_LOCK, SessionLock
+from workers.lock import SessionLock
 
 log = get_logger(__name__)
 

@@ -12,22 +12,20 @@ class CeleryJobs:
         self._app = app
 
     def plan(self, campaign_id: int) -> None:
-        self._hint("tailormail.plan", campaign_id)
+        if self._app.room_for_hints("plan") > 0:
+            self._app.send_task("tailormail.plan", (campaign_id,))
 
     def send(self, workers: int) -> None:
         for _ in range(min(workers, self._app.room_for_hints("send"))):
-            self._hint("tailormail.send")
+            self._app.send_task("tailormail.send")
 
     def write_words(self) -> None:
         if self._app.room_for_hints("copy") > 0:
-            self._hint("tailormail.copy")
+            self._app.send_task("tailormail.copy")
 
+    # Hinted at by people and never by the scheduler: these two cannot pile up, and must not be left out.
     def warm(self, campaign_id: int) -> None:
-        self._hint("tailormail.warm", campaign_id)
+        self._app.send_task("tailormail.warm", (campaign_id,))
 
     def train(self) -> None:
-        self._hint("tailormail.train")
-
-    def _hint(self, name: str, *arguments: int) -> None:
-        # A broker that is away must not hold up the person who pressed the button: the scheduler finds it.
-        self._app.send_task(name, args=arguments, retry=False, ignore_result=True)
+        self._app.send_task("tailormail.train")

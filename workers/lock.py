@@ -14,8 +14,6 @@ from campaigns.core.log import get_logger
 
 log = get_logger(__name__)
 
-SCHEDULER_LOCK = 7_221_409
-
 # A peer that vanished without a word is noticed within some ten seconds at both ends; the defaults are hours.
 _CLIENT = {
     "connect_timeout": 3,

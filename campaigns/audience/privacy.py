@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, delete, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Executable, case, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from campaigns.audience import consent
@@ -29,6 +29,7 @@ from campaigns.models import (
     OrderLine,
     Product,
     Send,
+    SendResolution,
     SlotServe,
     WrittenCopyRow,
 )
@@ -42,7 +43,7 @@ _BLANKED: dict[str, Any] = {
 
 def export_customer(session: Session, keyring: KeyRing, email: str) -> dict[str, Any]:
     """All that is stored about the person, ready for JSON: {profile, suppressed, orders, consents, sends,
-    pictures_shown, events}; moments are ISO 8601, money is a decimal string.
+    resolutions, pictures_shown, events}; moments are ISO 8601, money is a decimal string.
 
     Raises:
         NotFound: no customer has this address.
@@ -61,6 +62,7 @@ def export_customer(session: Session, keyring: KeyRing, email: str) -> dict[str,
         "orders": _rows(session, _orders(own)),
         "consents": _rows(session, _consents(own)),
         "sends": _mails(session, own),
+        "resolutions": _rows(session, _resolutions(own)),
         "pictures_shown": _rows(session, _pictures(own)),
         "events": _rows(session, _events(own, _keys_of_sends(session, own))),
     }
@@ -82,11 +84,7 @@ def erase_customer(session: Session, keyring: KeyRing, email: str, at: datetime)
     bury_external_id(session, keyring, external_id, "erasure", at)
     sends = _keys_of_sends(session, own)
     session.execute(delete(SlotServe).where(tuple_(SlotServe.campaign_id, SlotServe.send_id).in_(sends)))
-    session.execute(update(Event).where(_about(own, sends)).values(detail={}))
-    # A relay's reply often repeats the address.
-    session.execute(
-        update(Send).where(Send.customer_id == own).values(picks=None, copy_id=None, smtp_reply="")
-    )
+    _blank_words(session, own, sends)
     session.execute(delete(OrderLine).where(OrderLine.customer_id == own))
     _blank_evidence(session, own)
     shell = {**_BLANKED, "external_id": f"erased-{own}", "erased_at": at, "updated_at": at}
@@ -100,6 +98,20 @@ def _customer(session: Session, keyring: KeyRing, email: str) -> Customer:
     if customer is None:
         raise NotFound("no customer has this address")
     return customer
+
+
+def _blank_words(session: Session, own: int, sends: list[tuple[int, int]]) -> None:
+    """What others said about the person's mails: relays, providers and colleagues like to repeat the address.
+
+    Of a reason, what stands before the colon is one of a few fixed phrases, by which reports count.
+    """
+    key = case((Event.key.contains("@"), func.concat("erased:", Event.id)), else_=Event.key)
+    session.execute(update(Event).where(_about(own, sends)).values(detail={}, key=key))
+    reason = func.split_part(Send.reason, ":", 1)
+    blanks = {"picks": None, "copy_id": None, "smtp_reply": "", "reason": reason}
+    session.execute(update(Send).where(Send.customer_id == own).values(blanks))
+    mails = tuple_(SendResolution.campaign_id, SendResolution.send_id).in_(sends)
+    session.execute(update(SendResolution).where(mails).values(evidence=""))
 
 
 def _blank_evidence(session: Session, customer_id: int) -> None:
@@ -156,6 +168,21 @@ def _sends(own: int) -> Executable:
         .outerjoin(WrittenCopyRow, WrittenCopyRow.id == Send.copy_id)
         .where(Send.customer_id == own)
         .order_by(Send.id)
+    )  # fmt: skip
+
+
+def _resolutions(own: int) -> Executable:
+    """What was found out about mails that may not have arrived; who found it out is another person's data."""
+    resolution = SendResolution
+    return (
+        select(
+            Campaign.name.label("campaign"), resolution.how, resolution.verdict, resolution.evidence,
+            resolution.at,
+        )
+        .join(Campaign, Campaign.id == resolution.campaign_id)
+        .join(Send, (Send.campaign_id == resolution.campaign_id) & (Send.id == resolution.send_id))
+        .where(Send.customer_id == own)
+        .order_by(resolution.id)
     )  # fmt: skip
 
 

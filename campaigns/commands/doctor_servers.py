@@ -10,11 +10,12 @@ from sqlalchemy import text
 
 from campaigns.commands.findings import Finding, Verdict, check, error, warning, worst
 from campaigns.core.db import Database
+from campaigns.core.locks import SCHEDULER_LOCK
 from campaigns.models import schema
 from campaigns.runtime import Runtime
 from workers.app import make_app
 from workers.broker import QUEUES, broker_url, is_rabbitmq, queue_lengths, without_password
-from workers.lock import SCHEDULER_LOCK, is_held
+from workers.lock import is_held
 
 _SECONDS = 2.0
 _OLDEST_POSTGRESQL = 140000

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from campaigns.compose.quoted import quoted
 from campaigns.core.errors import BadInput
+from campaigns.core.remembering import Remembered
 
 # Titles, prices and pictures stand in thousands of mails. What is one customer's own is kept for as long, which
 # is one reason for keeping little.
@@ -62,6 +63,9 @@ def compile_for_wire(source: str, constants: Constants, *, html_escaping: bool) 
     escaping: Callable[[str], str] = (lambda text: str(escape(text))) if html_escaping else str
     environment = _environment(html_escaping, finalize=_finalizer(html_escaping))
     tree = environment.parse(source)
+    # What the template itself gives a name to (`set`, `for`, `with`) is no constant, whatever else has the name.
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
+    constants = {name: value for name, value in constants.items() if name not in own}
     for output in tree.find_all(nodes.Output):
         output.nodes = _prepared(output.nodes, constants, escaping)
     code = environment.compile(tree)
@@ -88,7 +92,7 @@ def _environment(html_escaping: bool, finalize: Callable[[Any], Any] | None = No
 
 def _finalizer(html_escaping: bool) -> Callable[[Any], str]:
     """What Jinja calls with each value; `Markup` tells it that nothing is left to escape."""
-    known: dict[str, Markup] = {}
+    known: Remembered[str, Markup] = Remembered(_MOST_KEPT)
 
     def encode(value: Any) -> str:
         # Escaped text equals the same text unescaped as a key, so only plain strings are kept.
@@ -97,8 +101,6 @@ def _finalizer(html_escaping: bool) -> Callable[[Any], str]:
         encoded = known.get(value)
         if encoded is None:
             encoded = Markup(quoted(str(escape(value)) if html_escaping else value))
-            if len(known) >= _MOST_KEPT:
-                known.clear()
             known[value] = encoded
         return encoded
 

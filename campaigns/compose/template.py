@@ -19,6 +19,7 @@ from jinja2 import Template, TemplateError
 
 from campaigns.compose.compiling import compile_for_wire, compile_plain
 from campaigns.compose.content import Brand, MailContent, date_text, greeting_name, language_of, one_line
+from campaigns.compose.statements import check_statements
 from campaigns.core.errors import BadInput, NotFound
 
 _FALLBACK = "en"
@@ -172,7 +173,7 @@ def load_template(name: str, root: Path | None = None) -> MailTemplate:
 
     Raises:
         NotFound: there is no such folder, or a file of it is missing.
-        BadInput: a file of it is not valid; the message names the file.
+        BadInput: a file of it is not valid; the message names the file, and the line of a wrong statement.
     """
     return _load(name, root)
 
@@ -183,8 +184,10 @@ def _load(name: str, root: Path | None) -> MailTemplate:
         raise NotFound(f"there is no template {name!r}")
     folder: Traversable = (root if root is not None else resources.files("templates")).joinpath(name)
     facts = _read_facts(folder, name)
-    html = _to_html(_read(folder, "mail.mjml.j2", name), f"{name}/mail.mjml.j2")
-    return MailTemplate(name, facts, (html, _read(folder, "mail.txt.j2", name)))
+    mjml, text = _read(folder, "mail.mjml.j2", name), _read(folder, "mail.txt.j2", name)
+    check_statements(mjml, f"{name}/mail.mjml.j2")
+    check_statements(text, f"{name}/mail.txt.j2")
+    return MailTemplate(name, facts, (_to_html(mjml, f"{name}/mail.mjml.j2"), text))
 
 
 def _read(folder: Traversable, file: str, name: str) -> str:

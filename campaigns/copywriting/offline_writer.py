@@ -20,6 +20,7 @@ from campaigns.copywriting.request import PROMPT_VERSION, CopyRequest
 from campaigns.copywriting.splitting import head_fits, with_picks
 from campaigns.copywriting.textrules import is_quotable
 from campaigns.copywriting.written import Parts, WrittenCopy
+from campaigns.core.remembering import Remembered
 from campaigns.models.values import Copy, Pick
 
 _MOST_KEPT = 8192
@@ -41,8 +42,8 @@ class OfflineWriter:
     model = ""
 
     def __init__(self) -> None:
-        self._heads: dict[str, Copy] = {}
-        self._lines: dict[str, str] = {}
+        self._heads: Remembered[str, Copy] = Remembered(_MOST_KEPT)
+        self._lines: Remembered[str, str] = Remembered(_MOST_KEPT)
 
     def write(self, request: CopyRequest) -> WrittenCopy:
         """The copy for this request, the same every time, with its parts."""
@@ -59,7 +60,6 @@ class OfflineWriter:
             head = _HeadDraft(request, key).copy()
             if not head_fits(head, with_picks(request, request.picks[:1])):
                 head = replace(plain_copy(request), product_lines=())
-            _make_room(self._heads)
             self._heads[key] = head
         return head
 
@@ -67,14 +67,8 @@ class OfflineWriter:
         key = request.line_key(pick)
         line = self._lines.get(key)
         if line is None:
-            _make_room(self._lines)
             line = self._lines[key] = _LineDraft(request, pick, key).line()
         return line
-
-
-def _make_room(cache: dict[str, Copy] | dict[str, str]) -> None:
-    if len(cache) >= _MOST_KEPT:
-        cache.clear()
 
 
 def plain_copy(request: CopyRequest) -> Copy:

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from campaigns.delivery.transport import Fault, Kind
 
-_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\d)")
+ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\d)")
+"""The RFC 3463 code at the beginning of a reply's text, in group 1."""
 
 
 class Phase(StrEnum):
@@ -74,7 +75,7 @@ _BY_CODE: dict[tuple[Phase, int], Verdict] = {
 
 def enhanced_code(text: str) -> str | None:
     """The RFC 3463 code with which a reply's text begins ("5.1.1 no such user" -> "5.1.1")."""
-    found = _ENHANCED.match(text)
+    found = ENHANCED.match(text)
     return found.group(1) if found else None
 
 

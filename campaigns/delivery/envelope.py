@@ -93,18 +93,6 @@ def dot_stuffed(message: bytes) -> bytes:
     return b"." * stuffed.startswith(b".") + stuffed + b".\r\n"
 
 
-def without_address(text: str, address: str) -> str:
-    """The relay's text without the recipient, whom relays love to quote; stored replies name nobody."""
-    if not address or "@" not in text or _surely_absent(address, text):
-        return text
-    return re.sub(re.escape(address), "(address)", text, flags=re.IGNORECASE)
-
-
-def _surely_absent(address: str, text: str) -> bool:
-    # A pattern made for one address is compiled for one use: worth avoiding for each "250 queued as <id@host>".
-    return address.isascii() and text.isascii() and address.lower() not in text.lower()
-
-
 def _path(address: str) -> str | None:
     found = _PATH.fullmatch(address)
     if not found:

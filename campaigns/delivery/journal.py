@@ -9,7 +9,7 @@ may be missing, so the lock names the machine's boot, and `Replay.complete` says
 
 A writer owns `<name>.lock`, locked (flock) for as long as it lives, and segments `<name>.<number>.journal`.
 The kernel frees the lock of a dead process, however it died, and never that of a living one; a process id
-alone would be reused. See journal_claim.py for the other side.
+alone would be reused. See journal_claim.py for the other side, and for `<name>.revoked`.
 """
 
 from __future__ import annotations
@@ -88,13 +88,22 @@ class Journal:
         except OSError as error:
             raise ServiceUnavailable("journal", f"{error.strerror} in {folder}") from None
 
+    @property
+    def revoked(self) -> bool:
+        """Whether a sweeper took this process for hung: what it had not announced goes out elsewhere."""
+        # The mark is a second name of the lock (journal_claim.revoke): no path is looked up for each mail.
+        return self._lock is not None and os.fstat(self._lock).st_nlink > 1
+
     def intent(self, send_id: int) -> None:
         """Write down that this mail is about to be handed over.
 
         Raises:
-            ServiceUnavailable: it could not be written (disk full): then the mail must not go out.
+            ServiceUnavailable: it could not be written (disk full), or the journal was taken from us: then the
+                mail must not go out.
         """
         self._append(b'["I",%d,%d]' % (send_id, self._milliseconds()))
+        if self.revoked:
+            raise ServiceUnavailable("journal", "taken from this worker, which was silent for too long")
 
     def outcome(self, outcome: Outcome) -> None:
         """Write down how it ended.
@@ -137,6 +146,7 @@ class Journal:
         self._close_segment()
         if not self._unsettled and not abandoned:
             with suppress(OSError):
+                revoked_path(self._folder, self.writer).unlink(missing_ok=True)
                 (self._folder / f"{self.writer}.lock").unlink(missing_ok=True)
         os.close(self._lock)
         self._lock = None
@@ -250,6 +260,11 @@ def _weight(state: JournalState) -> tuple[int, datetime]:
 def segments_of(folder: Path, writer: str) -> list[Path]:
     """The files of one writer, in the order in which it wrote them."""
     return [path for name, path in _named_segments(folder) if name == writer]
+
+
+def revoked_path(folder: Path, writer: str) -> Path:
+    """The mark that this writer's journal was taken from it: a hard link to its lock."""
+    return folder / f"{writer}.revoked"
 
 
 def _named_segments(folder: Path) -> list[tuple[str, Path]]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from campaigns.delivery.journal import Replay, replay_writer, segments_of
+from campaigns.delivery.journal import Replay, replay_writer, revoked_path, segments_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,24 @@ class DeadJournal:
         """Delete it: call this after the commit of what was learnt from it."""
         for segment in segments_of(self.folder, self.writer):
             segment.unlink(missing_ok=True)
+        revoked_path(self.folder, self.writer).unlink(missing_ok=True)
         (self.folder / f"{self.writer}.lock").unlink(missing_ok=True)
+
+
+def revoke(folder: Path, writer: str) -> Replay | None:
+    """Take the journal from a writer that lives and hangs; returns what it says. Nothing is deleted.
+
+    From now on its writer hands nothing over that is not in what is returned: it looks at the mark after it
+    has written an intent and before it acts on it, we read after we have set the mark. None: there is no such
+    writer, or this file system knows no hard links.
+    """
+    try:
+        os.link(folder / f"{writer}.lock", revoked_path(folder, writer))
+    except FileExistsError:
+        pass  # An earlier sweep did that, and was cut short or could not settle all.
+    except OSError:
+        return None
+    return replay_writer(folder, writer)
 
 
 @contextmanager

@@ -36,7 +36,13 @@ class Outlet:
 
     @property
     def worker(self) -> str:
-        """Who claims sends: `host:writer of the journal`, so that a claim tells where its journal lies."""
+        """Who claims sends: `host:writer of the journal`, so that a claim tells where its journal lies.
+
+        A journal that was taken from us is left for a new one: here, where somebody is about to claim, and
+        never amid a batch, whose mails the old one holds back.
+        """
+        if self.transport.journal.revoked:
+            self.abandon()
         return f"{self._host}:{self.transport.journal.writer}"
 
     def abandon(self) -> None:

@@ -10,11 +10,11 @@ from enum import IntEnum
 from typing import Protocol
 
 from campaigns.delivery.classify import Phase, classify, enhanced_code
+from campaigns.delivery.nameless import without_people
 
 SendKey = tuple[int, int]
 """(campaign id, send id)."""
 
-_ADDRESS = re.compile(r"<?[^\s<>@\"'():;,]+@[^\s<>@\"'():;,]+>?")
 _CODE = re.compile(r"(?<![\d.])([245]\d\d)(?:[ -]([245]\.\d{1,3}\.\d{1,3}))?(?![\d.])")
 _LONGEST_REPLY = 300
 
@@ -111,7 +111,7 @@ def codes_in(text: str) -> tuple[int | None, str | None]:
     return int(found[1]), found[2]
 
 
-def without_addresses(text: str) -> str:
-    """A relay's words without the people in them, and not too long."""
-    clean = _ADDRESS.sub("(address)", text).strip()
+def without_addresses(text: str, recipient: str = "") -> str:
+    """A relay's words without the people in them (see `without_people`), and not too long."""
+    clean = without_people(text, recipient).strip()
     return clean if len(clean) <= _LONGEST_REPLY else clean[: _LONGEST_REPLY - 1] + "…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from campaigns.core.errors import ServiceUnavailable
 from campaigns.delivery.gate import Gate
@@ -95,6 +96,8 @@ class _Group:
 
         for outcome in self._transport(relay).send_group(noted(), self._announce):
             mail = taken.pop(outcome.send_id)
+            if relay != mail.relay:
+                outcome = replace(outcome, relay=relay)
             if outcome.kind is Kind.UNREACHED and outcome.send_id in self._unwritten:
                 yield outcome  # our disk's fault, not the relay's: no other relay mends it
                 continue

@@ -13,15 +13,20 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from campaigns.core.errors import ServiceUnavailable
 from campaigns.core.settings import SmtpAddress
 from campaigns.delivery.envelope import Offers
+from campaigns.delivery.patience import ENDLESS, Patience
 from campaigns.delivery.smtp_dialogue import Dialogue
 from campaigns.delivery.smtp_group import Group
 from campaigns.delivery.smtp_pool import CannotConnect, Pool
 from campaigns.delivery.transport import Outcome, OutgoingMail, unannounced
 from campaigns.delivery.wire import Lost, Wire
+
+# Connecting and the greeting of TLS cannot be left half-way: a process that is to end waits for them.
+_STEP_SECONDS = 7.0
 
 
 class SmtpTransport:
@@ -33,7 +38,8 @@ class SmtpTransport:
 
     `timeout` (seconds) bounds connecting, every write and every reply; `final_timeout` the reply to the
     whole mail, for which relays scan it and RFC 5321 (4.5.3.2.6) asks for patience, since giving up
-    there makes a mail uncertain. It is three times `timeout` if not given.
+    there makes a mail uncertain. It is three times `timeout` if not given. `patience` ends all waiting early
+    once the process is asked to end.
     """
 
     def __init__(
@@ -45,12 +51,14 @@ class SmtpTransport:
         final_timeout: float | None = None,
         ssl_context: ssl.SSLContext | None = None,
         connections: int = 4,
+        patience: Patience = ENDLESS,
     ) -> None:
         self._address = address
         self._helo_name = helo_name
         self._timeout = timeout
         self._final_timeout = 3 * timeout if final_timeout is None else final_timeout
         self._ssl_context = ssl_context
+        self._patience = patience
         self._pool = Pool(self._connect, connections, timeout)
 
     def send_group(
@@ -65,7 +73,7 @@ class SmtpTransport:
         more. When connecting fails, or two mails in a row lose their connection, the rest of the group is
         `unreached`: a relay that is going down must not make one mail after another uncertain.
         """
-        yield from Group(self._pool, mails, before_data).outcomes()
+        yield from Group(self._pool, mails, before_data, self._patience).outcomes()
 
     def greet(self) -> str:
         """Connect and log in if that has not happened, and say what the relay offers.
@@ -109,12 +117,13 @@ class SmtpTransport:
     def _greeted(self, seconds: float) -> _InTime:
         """A connection after EHLO, TLS and AUTH."""
         address = self._address
+        where: dict[str, Any] = {
+            "host": address.host, "port": address.port, "local_hostname": self._helo_name, "timeout": seconds,
+        }  # fmt: skip
         if address.tls == "implicit":
-            smtp: _InTime = _InTimeOverTls(
-                address.host, address.port, self._helo_name, timeout=seconds, context=self._tls(True)
-            )
+            smtp: _InTime = _InTimeOverTls(self._patience, **where, context=self._tls(True))
         else:
-            smtp = _InTime(address.host, address.port, self._helo_name, timeout=seconds)
+            smtp = _InTime(self._patience, **where)
         try:
             smtp.ehlo_or_helo_if_needed()
             careful = bool(address.password) and not _is_this_machine(address.host)
@@ -147,6 +156,14 @@ class _InTime(smtplib.SMTP):
 
     _heard: Wire | None = None
 
+    def __init__(self, patience: Patience, **options: Any) -> None:
+        self._patience = patience
+        super().__init__(**options)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        made: socket.socket = super()._get_socket(host, port, min(timeout, _STEP_SECONDS))  # type: ignore[misc]
+        return made
+
     @property
     def wire(self) -> Wire:
         """What was read ahead belongs to one socket: text before STARTTLS must not count after it."""
@@ -158,7 +175,9 @@ class _InTime(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         try:
-            reply = self.wire.read_reply(self.timeout)
+            reply = self.wire.read_reply(self.timeout, self._patience)
+            # For what comes next: the greeting of TLS, perhaps.
+            self.wire.socket.settimeout(min(self.timeout, _STEP_SECONDS))
         except Lost as loss:
             self.close()
             raise smtplib.SMTPServerDisconnected(loss.why) from None

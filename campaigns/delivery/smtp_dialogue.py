@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from campaigns.delivery.classify import Phase, classify, enhanced_code
-from campaigns.delivery.envelope import Offers, Transaction, without_address
+from campaigns.delivery.envelope import Offers, Transaction
+from campaigns.delivery.nameless import without_people
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail
 from campaigns.delivery.wire import Lost, Replies, Reply
 
@@ -360,7 +361,7 @@ def outcome_of(mail: OutgoingMail, phase: Phase, reply: Reply) -> Outcome:
     """The outcome of a mail that was decided by this reply."""
     enhanced = enhanced_code(reply.text)
     verdict = classify(reply.code, enhanced, phase)
-    text = without_address(f"{reply.code} {reply.text}", mail.recipient)
+    text = f"{reply.code} {without_people(reply.text, mail.recipient)}"
     return Outcome(mail.send_id, verdict.kind, reply.code, enhanced, text, verdict.fault, verdict.soft)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from campaigns.core.errors import ServiceUnavailable
 from campaigns.delivery.classify import enhanced_code
 from campaigns.delivery.envelope import transaction
+from campaigns.delivery.patience import ENDLESS, OVER, Patience
 from campaigns.delivery.smtp_dialogue import Dialogue, Finished, Handover
 from campaigns.delivery.smtp_pool import CannotConnect, Pool
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail, unreached
@@ -22,8 +23,15 @@ _PATIENCE_SECONDS = 0.005
 class Group:
     """See `SmtpTransport.send_group` for the rules."""
 
-    def __init__(self, pool: Pool, mails: Iterable[OutgoingMail], before_data: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        mails: Iterable[OutgoingMail],
+        before_data: Callable[[int], None],
+        patience: Patience = ENDLESS,
+    ) -> None:
         self._pool = pool
+        self._patience = patience
         self._mails = iter(mails)
         self._before_data = before_data
         self._done: deque[Outcome] = deque()
@@ -88,6 +96,8 @@ class Group:
     def _put_on_connections(self) -> None:
         if self._waiting and not self._pool.dialogues and self._away is None:
             try:
+                if self._patience.over:
+                    raise CannotConnect(OVER)
                 self._pool.open()
             except CannotConnect as failure:
                 self._away = failure
@@ -158,12 +168,21 @@ class Group:
 
     def _wait(self) -> None:
         """Until a relay says something, one has run out of time, or a further connection seems worth it."""
+        if self._patience.over:
+            self._leave_in_mid_mail()
+            return
         dues = [due for d in self._pool.dialogues if (due := d.due) is not None]
         left = max(0.001, min(dues) - time.monotonic()) if dues else None
         if not self._waiting or self._losses or not self._pool.may_open_another():
-            self._hear(left)
+            self._hear(self._patience.slice(left))
         elif not self._hear(_PATIENCE_SECONDS if left is None else min(left, _PATIENCE_SECONDS)):
             self._pool.open_another()
+
+    def _leave_in_mid_mail(self) -> None:
+        """Give up what is under way. A mail that was handed over and has no answer is uncertain, and named so."""
+        self._away = self._away or CannotConnect(OVER)
+        for dialogue in [one for one in self._pool.dialogues if not one.idle]:
+            self._lose(dialogue, Lost(OVER))
 
     def _hear(self, seconds: float | None) -> bool:
         """Whether anything was heard."""

@@ -15,7 +15,7 @@ from campaigns.delivery.wire import Lost
 # A relay that lets us in once and not again (it limits connections, or is slow to greet) costs little.
 _SECONDS_FOR_A_FURTHER_ONE = 5.0
 _SECONDS_UNTIL_ANOTHER_TRY = 60.0
-_LEAVE_SECONDS = 5.0
+_LEAVE_SECONDS = 2.0
 
 
 class CannotConnect(Exception):

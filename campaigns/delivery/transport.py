@@ -71,6 +71,7 @@ class Outcome:
     `reply` is the relay's text, or ours, for people; it never contains the recipient's address.
     `fault` is set for `rejected` only. `soft` marks a 5xx that describes a passing state, such as a full
     mailbox, or that names no reason: count it, do not suppress the address for it.
+    `relay` names the relay that really had it, where that is another one than was chosen.
     """
 
     send_id: int
@@ -80,6 +81,7 @@ class Outcome:
     reply: str = ""
     fault: Fault | None = None
     soft: bool = False
+    relay: str = ""
 
     def __post_init__(self) -> None:
         if not self.reply.isprintable():

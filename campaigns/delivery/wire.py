@@ -7,6 +7,8 @@ import socket
 import time
 from typing import NamedTuple
 
+from campaigns.delivery.patience import ENDLESS, OVER, Patience
+
 _REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 _LONGEST_LINE = 8192
 _MOST_LINES = 100
@@ -70,22 +72,24 @@ class Wire:
         self.socket = connection
         self.replies = Replies()
 
-    def read_reply(self, seconds: float) -> Reply:
+    def read_reply(self, seconds: float, patience: Patience = ENDLESS) -> Reply:
         """One reply, all its lines within `seconds`, so that one byte now and then cannot keep us for ever.
 
         Raises:
-            Lost: there was none.
+            Lost: there was none, or the patience was over.
         """
         deadline = time.monotonic() + seconds
         while (reply := self.replies.take()) is None:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise Lost("the relay did not answer in time")
+            if patience.over:
+                raise Lost(OVER)
             try:
-                self.socket.settimeout(left)
+                self.socket.settimeout(patience.slice(left))
                 chunk = self.socket.recv(4096)
             except TimeoutError:
-                raise Lost("the relay did not answer in time") from None
+                continue
             except OSError as error:
                 raise Lost(f"connection lost while reading: {error}") from None
             if not chunk:

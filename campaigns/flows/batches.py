@@ -7,7 +7,7 @@ intent (sending) -> SMTP -> outcome. Whatever stops in between is found again by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -17,7 +17,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from campaigns.audience.checking import still_allowed
-from campaigns.audience.suppression import suppress
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
@@ -30,11 +29,12 @@ from campaigns.flows.admission import Admission
 from campaigns.flows.claims import ClaimedSend, extend_lease, give_back
 from campaigns.flows.counters import add_counts
 from campaigns.flows.letters import Letter, Letters
-from campaigns.flows.outcomes import moves_after
+from campaigns.flows.outcomes import moves_after, suppress_dead
 from campaigns.flows.plans import CampaignPlan, is_sending
 from campaigns.flows.reopening import reopen_for_planned
 from campaigns.flows.send_moves import JUST_HELD, Intent, Move, Parked, begin, move, park, undo
 from campaigns.flows.tailoring import Ready, Tailor, Unworded
+from campaigns.flows.turns import urgent_waits
 from campaigns.models import SendStatus
 
 log = get_logger(__name__)
@@ -46,6 +46,7 @@ GROUP = 100
 _GROUP_SECONDS = 1.0
 _FIRST_GROUP = 20
 _LOOK_SECONDS = 0.5
+_URGENT_SECONDS = 1.0
 _CONSENT_SECONDS = 10.0
 
 
@@ -69,12 +70,14 @@ class _Run:
     plan: CampaignPlan
     worker: str
     stood: dict[int, SendStatus]  # of each send, before it was begun
+    passed_over: Collection[int]  # campaigns that nobody can send, however urgent
     reserved: list[Move] = field(default_factory=list)  # of sends not begun: held back, failed, put off
     ended: list[Move] = field(default_factory=list)  # of sends handed over
     unsent: list[int] = field(default_factory=list)  # begun, and not handed over after all
     tally: Counter[SendStatus] = field(default_factory=Counter)
     looked: float = field(default_factory=monotonic)
     begun: float = field(default_factory=monotonic)
+    let_pass: float | None = None  # when it was last seen whether an urgent campaign waits
     stopped: bool = False
 
 
@@ -114,18 +117,31 @@ class BatchLine:
         self._group = _FIRST_GROUP
         self._counted = 0
 
-    def run(self, plan: CampaignPlan, claimed: Sequence[ClaimedSend]) -> BatchResult:
-        """Bring these sends to an end, or back to planned."""
-        run = _Run(plan, self._outlet.worker, {send.id: send.status for send in claimed})
+    def run(
+        self, plan: CampaignPlan, claimed: Sequence[ClaimedSend], passed_over: Collection[int] = ()
+    ) -> BatchResult:
+        """Bring these sends to an end, or back to planned.
+
+        A batch that is not urgent ends early where an urgent campaign has mails to send, except one of
+        `passed_over`: those cannot be sent.
+        """
+        run = _Run(plan, self._outlet.worker, {send.id: send.status for send in claimed}, passed_over)
         with self._meters.timed("consent"):
             fit, unfit = self._tailor.check(claimed)
         run.reserved += unfit
+        tailored: dict[int, Ready] = {}
         unworded: list[Unworded] = []
+        if self._words_elsewhere:
+            # Words first: who has none yet would use up the turns of others, and once more when it has.
+            early, unworded = self._tailor.tailor(plan, fit, wait_for_words=False)
+            tailored = {one.send.id: one for one in early}
+            fit = [one for one in fit if one.send.id in tailored]
         for admitted in self._admission.admitted(plan, fit, lambda: self._must_stop(run)):
-            ready, without = self._tailor.tailor(
-                plan, [one for one, _ in admitted], wait_for_words=not self._words_elsewhere
-            )
-            unworded += without
+            going = [one for one, _ in admitted]
+            if self._words_elsewhere:
+                ready = [tailored[one.send.id] for one in going]
+            else:
+                ready, _ = self._tailor.tailor(plan, going, wait_for_words=True)
             relays = {one.send.id: relay for one, relay in admitted}
             self._send(run, ready, relays)
             if run.stopped:
@@ -164,7 +180,7 @@ class BatchLine:
             deltas = self._record(session, run)
             extend_lease(session, run.worker, self._lease)
             going: set[int] = set()
-            if is_sending(session, plan.id):
+            if is_sending(session, plan.id) and not self._is_overtaken(session, run):
                 refused = still_allowed(session, [(r.send.id, r.send.customer_id) for r in group])
                 stopped = [Move(send_id, SendStatus.HELD_BACK, why) for send_id, why in refused.items()]
                 moved = move(session, plan.id, run.worker, JUST_HELD, stopped)
@@ -179,6 +195,8 @@ class BatchLine:
         # Now the database knows; until here a kill would have been answered from the journal.
         self._outlet.transport.journal.settled()
         run.looked = run.begun = monotonic()
+        if run.let_pass is None:
+            run.let_pass = run.begun
         return going
 
     def _hand_over(self, run: _Run, group: Sequence[Ready], relays: Mapping[int, str]) -> None:
@@ -238,8 +256,9 @@ class BatchLine:
             return None
 
     def _must_stop(self, run: _Run) -> bool:
-        """Whether this process is to end or the campaign stands still; asks the database now and then.
+        """Whether this process is to end, the campaign stands still, or an urgent one waits.
 
+        Asks the database now and then.
         Asking also renews the lease, which with a slow relay might not last to the end of the group.
         """
         if not run.stopped and self._stopping():
@@ -248,13 +267,23 @@ class BatchLine:
             try:
                 with self._db.transaction() as session:
                     extend_lease(session, run.worker, self._lease)
-                    run.stopped = not is_sending(session, run.plan.id)
+                    run.stopped = not is_sending(session, run.plan.id) or self._is_overtaken(session, run)
             except (ServiceUnavailable, SQLAlchemyError):
                 # Raised from here it would tear down connections with mails in flight. So those get their
                 # answers, which the journal keeps, and it is the next commit that fails.
                 run.stopped = True
             run.looked = monotonic()
         return run.stopped
+
+    def _is_overtaken(self, session: Session, run: _Run) -> bool:
+        """Whether the rest is to wait because an urgent campaign has mails to send; asked once a second.
+
+        Never before the first group went out: however often somebody overtakes, each batch comes further.
+        """
+        if run.plan.terms.urgent or run.let_pass is None or monotonic() - run.let_pass < _URGENT_SECONDS:
+            return False
+        run.let_pass = monotonic()
+        return urgent_waits(session, self._clock.now(), run.passed_over)
 
     def _record(self, session: Session, run: _Run) -> Counter[SendStatus]:
         """Write down what is known since the last commit; returns the changes to the counters."""
@@ -293,10 +322,12 @@ class BatchLine:
                 ],
             )
             _shift(deltas, parked, run.stood, SendStatus.PICKED)
-            add_counts(session, plan.id, deltas, run.worker)
             returned = give_back(session, plan.id, run.worker)
+            deltas.subtract(returned)
+            deltas[SendStatus.PLANNED] += returned.total()
+            add_counts(session, plan.id, deltas, run.worker)
         self._outlet.transport.journal.settled()
-        run.tally[SendStatus.PLANNED] += returned
+        run.tally[SendStatus.PLANNED] += returned.total()
         self._meters.add("statements", self._db.statements - self._counted)
         self._counted = self._db.statements
         self._meters.set("last_batch_timestamp_seconds", self._clock.now().timestamp())
@@ -306,12 +337,12 @@ class BatchLine:
         dead = [recipients[o.send_id] for o in outcomes if o.address_is_dead]
         if dead:
             with self._db.transaction() as session:
-                for address in dead:
-                    suppress(session, self._keyring, address, "bounced", "relay", self._clock.now())
+                suppress_dead(session, self._keyring, dead, self._clock.now())
 
     def _count(self, outcomes: Sequence[Outcome], relays: Mapping[int, str]) -> None:
         counted = Counter(
-            (o.kind, o.fault, f"{o.code // 100}xx" if o.code else "none", relays[o.send_id]) for o in outcomes
+            (o.kind, o.fault, f"{o.code // 100}xx" if o.code else "none", o.relay or relays[o.send_id])
+            for o in outcomes
         )
         for (kind, fault, reply, relay), n in counted.items():
             self._meters.add("mails", n, kind=kind.value, relay=relay)

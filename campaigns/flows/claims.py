@@ -130,10 +130,10 @@ def extend_lease(session: Session, worker: str, lease: timedelta) -> None:
     rows(session, _EXTEND, {"worker": worker, "lease": lease})
 
 
-def give_back(session: Session, campaign_id: int, worker: str) -> int:
-    """Return what this worker holds of a campaign and has not begun to send; returns how many."""
+def give_back(session: Session, campaign_id: int, worker: str) -> Counter[SendStatus]:
+    """Plan anew what this worker holds of a campaign and has not begun to send; returns how many stood where.
+
+    The counters are the caller's to keep, together with whatever else it moves in this transaction.
+    """
     returned = rows(session, _GIVE_BACK, {"campaign": campaign_id, "worker": worker})
-    deltas = Counter({SendStatus(status): -n for (status,), n in Counter(returned).items()})
-    deltas[SendStatus.PLANNED] += len(returned)
-    add_counts(session, campaign_id, deltas, worker)
-    return len(returned)
+    return Counter(SendStatus(status) for (status,) in returned)

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from campaigns.core.db import rows
 from campaigns.models import CampaignCount, Send, SendStatus
 
-_SHARDS = 64
+# Shard 0 is for whoever is no worker: the plan, the sweep, a person.
+_WORKER_SHARDS = 63
 _ADD = """
     insert into campaign_counts as c (campaign_id, status, shard, n)
     select %(campaign)s, d.status, %(shard)s, d.n
@@ -23,10 +24,11 @@ _ADD = """
 def add_counts(
     session: Session, campaign_id: int, deltas: Mapping[SendStatus, int], worker: str = ""
 ) -> None:
-    """Add to a campaign's counters; in a fixed order, so that two transactions cannot deadlock.
+    """Add to a campaign's counters, once a transaction, after its sends were moved.
 
-    Each worker counts in a shard of its own, so that a hundred of them do not wait for one row. One shard
-    alone may stand below zero; the sum does not.
+    The counters are locked in a fixed order, so that two transactions cannot deadlock: two calls in one
+    transaction would undo that. Each worker counts in a shard of its own, so that a hundred of them do not
+    wait for one row. One shard alone may stand below zero; the sum does not.
     """
     changed = sorted((status.value, n) for status, n in deltas.items() if n)
     if changed:
@@ -35,11 +37,16 @@ def add_counts(
             _ADD,
             {
                 "campaign": campaign_id,
-                "shard": zlib.crc32(worker.encode()) % _SHARDS if worker else 0,
+                "shard": shard_of(worker),
                 "statuses": [status for status, _ in changed],
                 "deltas": [n for _, n in changed],
             },
         )
+
+
+def shard_of(worker: str) -> int:
+    """In which row of a counter this worker counts; 0 for whoever is none."""
+    return 1 + zlib.crc32(worker.encode()) % _WORKER_SHARDS if worker else 0
 
 
 def counts(session: Session, campaign_id: int) -> dict[str, int]:
@@ -53,13 +60,23 @@ def counts(session: Session, campaign_id: int) -> dict[str, int]:
 
 
 def recount(session: Session, campaign_id: int) -> dict[str, int]:
-    """Count the sends themselves and set the counters to it (after freezing, and to check)."""
+    """Count the sends themselves and set the counters to it (to check, and to put right)."""
+    found = count_sends(session, campaign_id)
+    set_counts(session, campaign_id, found)
+    return found
+
+
+def count_sends(session: Session, campaign_id: int) -> dict[str, int]:
+    """How many sends there really are, by status; reads all sends of the campaign."""
     counted = session.execute(
         select(Send.status, func.count()).where(Send.campaign_id == campaign_id).group_by(Send.status)
     )
-    found = {row[0]: row[1] for row in counted}
+    return {row[0]: row[1] for row in counted}
+
+
+def set_counts(session: Session, campaign_id: int, found: Mapping[str, int]) -> None:
+    """Replace the counters of a campaign, when nobody else is moving its sends."""
     session.execute(delete(CampaignCount).where(CampaignCount.campaign_id == campaign_id))
     if found:
         fresh = [{"campaign_id": campaign_id, "status": status, "n": n} for status, n in found.items()]
         session.execute(insert(CampaignCount), fresh)
-    return found

@@ -11,9 +11,10 @@ from campaigns.audience.consent import record, states
 from campaigns.compose.content import language_of
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT, checked_url, read_link
 from campaigns.core.clock import Clock
-from campaigns.core.db import Database
+from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.log import get_logger
+from campaigns.core.meters import Meters
 from campaigns.core.tokens import Signer
 from campaigns.flows.happenings import Happening, record_event
 from campaigns.flows.mailed import campaign_of, mailed
@@ -43,11 +44,12 @@ class Preferences:
 class Feedback:
     """Clicks, unsubscribes and preferences; tokens are checked here."""
 
-    def __init__(self, db: Database, clock: Clock, signer: Signer, trusted_hops: int) -> None:
+    def __init__(self, db: Database, clock: Clock, signer: Signer, trusted_hops: int, meters: Meters) -> None:
         self._db = db
         self._clock = clock
         self._signer = signer
         self._hops = trusted_hops
+        self._meters = meters
 
     def click(self, token: str, asker: Asker) -> str:
         """Where the click leads; recorded while open_tracking is granted, labelled if a machine clicked.
@@ -70,7 +72,7 @@ class Feedback:
                 self._record_click(session, send, kind, number, asker)
         return url
 
-    def _record_click(self, session: Session, send: Send, kind: int, number: int, asker: Asker) -> None:
+    def _record_click(self, session: UnitOfWork, send: Send, kind: int, number: int, asker: Asker) -> None:
         now = self._clock.now()
         address = client_address(asker.forwarded_for, asker.remote or "", self._hops)
         since = (now - send.sent_at).total_seconds() if send.sent_at else None
@@ -88,6 +90,7 @@ class Feedback:
                 machine=requester.machine,
                 detail={"place": place, "number": number, "requester": requester.value},
             ),
+            self._meters,
         )
 
     def unsubscribe(self, token: str, source: str = ONE_CLICK) -> None:
@@ -151,7 +154,7 @@ class Feedback:
                 self._withdraw(session, mail, purpose, PREFERENCE_PAGE)
         return self.preferences(token)
 
-    def _withdraw(self, session: Session, mail: tuple[int, ...], purpose: str, source: str) -> None:
+    def _withdraw(self, session: UnitOfWork, mail: tuple[int, ...], purpose: str, source: str) -> None:
         """`mail` is (campaign, customer, send) as its link says."""
         campaign_id, customer_id, send_id = mail
         customer = session.get(Customer, customer_id, with_for_update=True)
@@ -172,6 +175,7 @@ class Feedback:
                     customer_id=customer_id,
                     detail={"source": source},
                 ),
+                self._meters,
             )
 
 

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import Session
 
+from campaigns.core.db import UnitOfWork
+from campaigns.core.meters import Meters
 from campaigns.models import Campaign, Event
 
 
@@ -30,8 +31,8 @@ class Happening:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-def record_event(session: Session, happening: Happening) -> None:
-    """Keep the event; a repeat of the same key changes nothing.
+def record_event(session: UnitOfWork, happening: Happening, meters: Meters) -> None:
+    """Keep the event, and count it once it is committed; a repeat of the same key changes nothing.
 
     An event of a campaign whose sends were dropped (flows/retention.py) is kept for no campaign: there is
     no partition for it any more, but an unsubscribe, say, must still be on record.
@@ -41,4 +42,6 @@ def record_event(session: Session, happening: Happening) -> None:
     )
     values = {**asdict(happening), "campaign_id": func.coalesce(alive.scalar_subquery(), 0)}
     statement = upsert(Event).values(values)
-    session.execute(statement.on_conflict_do_nothing(index_elements=["campaign_id", "key"]))
+    once = statement.on_conflict_do_nothing(index_elements=["campaign_id", "key"]).returning(Event.key)
+    if session.execute(once).first() is not None:
+        session.after_commit(lambda: meters.add("feedback", kind=happening.name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from campaigns.compose.content import MailContent, PickView, SlotView, pick_view
 from campaigns.compose.dkim import DkimSigner
@@ -15,7 +14,7 @@ from campaigns.compose.mime import Envelope, build_message, feedback_id
 from campaigns.compose.template import MailTemplate, RenderedMail
 from campaigns.copywriting.placeholders import PlaceholderValues, fill
 from campaigns.core.clock import Clock
-from campaigns.core.remembering import Tokens
+from campaigns.core.remembering import Remembered, Tokens
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import Addressee
 from campaigns.flows.plans import CampaignPlan
@@ -61,7 +60,7 @@ class Letters:
         self._signer = signer
         self._clock = clock
         self._dkim = dkim
-        self._picks: dict[Hashable, PickView] = {}
+        self._picks: Remembered[Hashable, PickView] = Remembered(_MOST_KEPT)
         self._tokens = Tokens()
 
     def write(
@@ -130,7 +129,7 @@ class Letters:
         known = self._picks.get(asked)
         if known is None:
             known = pick_view(pick, line=line, link="", locale=locale, language=language)
-            _keep(self._picks, asked, known)
+            self._picks[asked] = known
         return known.linked(self._links.target(ref, CLICK_PICK, pick.rank, pick.product.url))
 
     def _slot(
@@ -166,10 +165,3 @@ def _blanks(plan: CampaignPlan, facts: LetterFacts) -> PlaceholderValues:
         prices=tuple((pick.product.price, pick.product.currency) for pick in facts.picks),
         offer=plan.brief.offer,
     )
-
-
-def _keep(cache: dict[Any, Any], key: Hashable, value: object) -> None:
-    """Into a cache that is emptied when it is full: what is used often is soon back."""
-    if len(cache) >= _MOST_KEPT:
-        cache.clear()
-    cache[key] = value

@@ -20,6 +20,7 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import BadToken
 from campaigns.core.log import get_logger
+from campaigns.core.meters import Meters
 from campaigns.core.tokens import Signer
 from campaigns.flows.happenings import Happening, record_event
 from campaigns.flows.mailed import campaign_of
@@ -87,6 +88,7 @@ class Opening:
         geo: GeoLookup | None,
         apple: AppleEgress | None,
         trusted_hops: int,
+        meters: Meters,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -95,6 +97,7 @@ class Opening:
         self._geo = geo
         self._apple = apple
         self._hops = trusted_hops
+        self._meters = meters
         self._slots_of = lru_cache(maxsize=256)(self._load_slots)
         self._picture = lru_cache(maxsize=256)(self._load_picture)
 
@@ -165,7 +168,7 @@ class Opening:
             detail={"requester": requester.value},
         )
         with self._db.transaction() as session:
-            record_event(session, happening)
+            record_event(session, happening, self._meters)
             if choice is not None:
                 _record_serve(
                     session,

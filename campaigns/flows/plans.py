@@ -10,12 +10,18 @@ from sqlalchemy.orm import Session
 from campaigns.compose.content import Brand
 from campaigns.compose.template import MailTemplate, load_template
 from campaigns.copywriting.brief import Brief, parse_brief
-from campaigns.core.db import rows
-from campaigns.core.errors import NotFound
+from campaigns.core.db import Database, rows
+from campaigns.core.errors import NotFound, TellThePerson
+from campaigns.core.log import get_logger
+from campaigns.core.remembering import Remembered
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.opentime.slots import SlotDefinition
 
+log = get_logger(__name__)
+
+# A plan holds a template and the rules of its pictures; as many campaigns seldom run at once.
+_MOST_KEPT = 100
 _STATUS = "select status from campaigns where id = %(campaign)s"
 
 
@@ -55,9 +61,14 @@ def get_campaign(session: Session, campaign_id: int, lock: bool = False) -> Camp
     return campaign
 
 
+def is_in(session: Session, campaign_id: int, status: CampaignStatus) -> bool:
+    """Whether the campaign is in this status just now; neither locks its row nor waits for who does."""
+    return rows(session, _STATUS, {"campaign": campaign_id}) == [(status.value,)]
+
+
 def is_sending(session: Session, campaign_id: int) -> bool:
     """Whether mails of this campaign may go out now; asked for every group of them."""
-    return rows(session, _STATUS, {"campaign": campaign_id}) == [(CampaignStatus.SENDING.value,)]
+    return is_in(session, campaign_id, CampaignStatus.SENDING)
 
 
 def load_plan(session: Session, campaign_id: int) -> CampaignPlan:
@@ -87,6 +98,45 @@ def plan_of(campaign: Campaign) -> CampaignPlan:
         template=load_template(campaign.template),
         terms=DeliveryTerms.from_json(campaign.delivery),
     )
+
+
+class Plans:
+    """The plans of the campaigns that a process works for, each read once."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._kept: Remembered[int, CampaignPlan] = Remembered(_MOST_KEPT)
+        self._unreadable: set[int] = set()
+
+    @property
+    def unreadable(self) -> list[int]:
+        """The campaigns that could not be read when they were last asked for: nothing of them can go out."""
+        return sorted(self._unreadable)
+
+    def of(self, campaign_id: int) -> CampaignPlan:
+        """The plan of this campaign.
+
+        Raises:
+            NotFound: there is none with this number.
+            BadInput: its template or brief no longer fits.
+        """
+        plan = self._kept.get(campaign_id)
+        if plan is None:
+            with self._db.transaction() as session:
+                plan = self._kept[campaign_id] = load_plan(session, campaign_id)
+        return plan
+
+    def readable(self, campaign_id: int) -> CampaignPlan | None:
+        """The same; None, and a line in the log, for one that must not stand in the way of others."""
+        try:
+            plan = self.of(campaign_id)
+        except TellThePerson as error:
+            if campaign_id not in self._unreadable:
+                log.error("campaign_cannot_be_sent", campaign_id=campaign_id, why=error.message)
+            self._unreadable.add(campaign_id)
+            return None
+        self._unreadable.discard(campaign_id)
+        return plan
 
 
 def _site(url: str) -> str:

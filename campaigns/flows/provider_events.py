@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.audience.suppression import suppress
 from campaigns.core.crypto import KeyRing
+from campaigns.core.db import UnitOfWork
 from campaigns.core.errors import BadInput, NotFound
+from campaigns.core.meters import Meters
 from campaigns.delivery.relaylog_values import bounce_is_dead, codes_in, without_addresses
 from campaigns.flows.addressees import load_addressees
 from campaigns.flows.happenings import Happening, record_event
@@ -67,7 +69,9 @@ class ProviderEvent:
 _SEND = text("select customer_id, status from sends where campaign_id = :c and id = :s for update")
 
 
-def take_in(session: Session, keyring: KeyRing, event: ProviderEvent, now: datetime) -> Counter[SendStatus]:
+def take_in(
+    session: UnitOfWork, keyring: KeyRing, meters: Meters, event: ProviderEvent, now: datetime
+) -> Counter[SendStatus]:
     """Record the event, suppress the address where it says so, and resolve the send if it is uncertain.
 
     Returns how many sends (none or one) went where.
@@ -78,7 +82,9 @@ def take_in(session: Session, keyring: KeyRing, event: ProviderEvent, now: datet
     row = session.execute(_SEND, {"c": event.campaign_id, "s": event.send_id}).first()
     if row is None:
         raise NotFound(f"there is no send {event.send_id} of campaign {event.campaign_id}")
-    words = without_addresses(event.reply)
+    addressee = load_addressees(session, keyring, [row.customer_id]).get(row.customer_id)
+    address = addressee.email if addressee else ""
+    words = without_addresses(event.reply, address)
     record_event(
         session,
         Happening(
@@ -90,11 +96,10 @@ def take_in(session: Session, keyring: KeyRing, event: ProviderEvent, now: datet
             customer_id=row.customer_id,
             detail={"reply": words, "permanent": event.permanent},
         ),
+        meters,
     )
-    if event.ends_the_address:
-        addressee = load_addressees(session, keyring, [row.customer_id]).get(row.customer_id)
-        if addressee is not None and addressee.email:
-            suppress(session, keyring, addressee.email, event.name, _BY, now)
+    if event.ends_the_address and address:
+        suppress(session, keyring, address, event.name, _BY, now)
     resolver = Resolver(session)
     if row.status == SendStatus.UNCERTAIN:
         _resolve(resolver, event, words, now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any, Literal
 
@@ -22,7 +22,9 @@ from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.errors import BadToken, Refused
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
+from campaigns.core.meters import Meters
 from campaigns.core.tokens import Signer
+from campaigns.delivery.nameless import without_people
 from campaigns.delivery.relaylog import LogReading, read_logs
 from campaigns.delivery.relaylog_values import SendKey, Sighting, Trace, Wanted
 from campaigns.flows.addressees import load_addressees
@@ -75,12 +77,15 @@ class LogResult:
 class Reconciling:
     """Names and resolves uncertain sends."""
 
-    def __init__(self, db: Database, clock: Clock, keyring: KeyRing, signer: Signer, jobs: Jobs) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, keyring: KeyRing, signer: Signer, jobs: Jobs, meters: Meters
+    ) -> None:
         self._db = db
         self._clock = clock
         self._keyring = keyring
         self._signer = signer
         self._jobs = jobs
+        self._meters = meters
 
     def named(self, campaign_id: int | None = None) -> list[dict[str, Any]]:
         """Every open uncertain send of a campaign (or of all): who, when, why, and its Message-ID.
@@ -199,6 +204,8 @@ class Reconciling:
         now = self._clock.now()
         since, until = send.window(now)
         seen = reading.sightings.get(send.key)
+        if seen is not None:
+            seen = replace(seen, reply=without_people(seen.reply, address))
         verdict, evidence = _verdict(seen, reading.covers(since, until))
         told = LogVerdict(send.campaign_id, send.send_id, send.external_id, verdict, evidence, since, until)
         if verdict == _OUTSIDE:
@@ -254,7 +261,7 @@ class Reconciling:
             reference = parse_message_id(self._signer, reference)
         event = ProviderEvent(*reference, name, at, reply, event_id, permanent)
         with self._db.transaction() as session:
-            moved = take_in(session, self._keyring, event, self._clock.now())
+            moved = take_in(session, self._keyring, self._meters, event, self._clock.now())
         return next(iter(moved), None)
 
     def settle_by_events(self, campaign_id: int | None = None) -> dict[str, int]:

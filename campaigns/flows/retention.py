@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
+from campaigns.core.locks import RETENTION_LOCK
 from campaigns.core.log import get_logger
 from campaigns.insight.report import campaign_report
 from campaigns.models import Campaign, CampaignStatus, Event, SendResolution
@@ -23,7 +24,6 @@ from campaigns.models.partitions import PARTITIONED, CampaignRange, existing_ran
 
 log = get_logger(__name__)
 
-_LOCK = 7_221_410
 _ENDED = (CampaignStatus.SENT.value, CampaignStatus.CANCELLED.value)
 # Dropping a partition locks its whole table, and whoever comes meanwhile waits in line behind it. More
 # than PostgreSQL's deadlock_timeout (1 s), after which an autovacuum that is in the way steps aside.
@@ -146,4 +146,4 @@ def _may_go(session: Session, one: CampaignRange, before: datetime) -> bool:
 
 
 def _alone(session: Session) -> bool:
-    return bool(session.scalar(text("select pg_try_advisory_xact_lock(:n)"), {"n": _LOCK}))
+    return bool(session.scalar(text("select pg_try_advisory_xact_lock(:n)"), {"n": RETENTION_LOCK}))

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.core.db import rows
+from campaigns.flows.counters import shard_of
 from campaigns.models import SendStatus
 
 JUST_HELD = (SendStatus.CLAIMED, SendStatus.WRITTEN)
@@ -63,23 +64,46 @@ _MOVE = """
       and s.status = any(%(expected)s::text[]) and s.claimed_by = %(worker)s
     returning s.id
 """
-_BEGIN = """
-    update sends s set status = 'sending', reason = '', attempts = s.attempts + 1,
-        picks = e->1, copy_id = (e->>2)::bigint, not_before = null, intent_at = clock_timestamp()
-    from jsonb_array_elements(%(intents)s::jsonb) as e
-    where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint
-      and s.status in ('claimed', 'written') and s.claimed_by = %(worker)s
-    returning s.id
+# What a person let be stays unknown. An answer that comes later may prove it sent or failed; nothing plans it
+# anew. The newest resolution is the one that counts (models/resolution.py).
+_LET_BE = """
+    coalesce((select r.verdict from send_resolutions r where r.campaign_id = s.campaign_id and r.send_id = s.id
+              order by r.id desc limit 1), '') = 'let_be'
 """
-_UNDO = """
+# Of sends that were called uncertain meanwhile; apart, because what every batch asks need not look for that.
+_MOVE_LATE = _MOVE.replace("returning", f"and not (d.status = 'planned' and {_LET_BE})\n    returning")
+# The day's count rides along, for SentToday: an index by which sends could be counted would cost every mail
+# far more than this costs a group of them.
+_BEGIN = """
     with begun as (
-        select id, status from sends
-        where campaign_id = %(campaign)s and id = any(%(ids)s::bigint[])
-          and status in ('sending', 'uncertain') and claimed_by = %(worker)s
+        update sends s set status = 'sending', reason = '', attempts = s.attempts + 1,
+            picks = e->1, copy_id = (e->>2)::bigint, not_before = null, intent_at = clock_timestamp()
+        from jsonb_array_elements(%(intents)s::jsonb) as e
+        where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint
+          and s.status in ('claimed', 'written') and s.claimed_by = %(worker)s
+        returning s.id
+    ), counted as (
+        insert into campaign_days as d (campaign_id, shard, day, n)
+        select %(campaign)s, %(shard)s, (clock_timestamp() at time zone 'UTC')::date, count(*)
+        from begun having count(*) > 0
+        on conflict (campaign_id, shard) do update set day = greatest(d.day, excluded.day),
+            n = excluded.n + case when d.day < excluded.day then 0 else d.n end
+    )
+    select id from begun
+"""
+_UNDO = f"""
+    with begun as (
+        select id, status from sends s
+        where campaign_id = %(campaign)s and id = any(%(ids)s::bigint[]) and claimed_by = %(worker)s
+          and (status = 'sending' or status = 'uncertain' and not {_LET_BE})
         for update
     )
-    update sends s set status = 'planned', claimed_by = '', reason = '', attempts = s.attempts - 1
+    update sends s set status = 'planned', claimed_by = '', reason = '', attempts = greatest(0, s.attempts - 1)
     from begun where s.campaign_id = %(campaign)s and s.id = begun.id returning begun.status
+"""
+_RELEASE = """
+    update sends set status = 'planned', claimed_by = ''
+    where campaign_id = %(campaign)s and id = any(%(ids)s::bigint[])
 """
 _PARK = """
     update sends s set status = %(status)s, picks = e->1, copy_id = (e->>2)::bigint, claimed_by = '',
@@ -100,13 +124,14 @@ def move(
 ) -> set[int]:
     """Move sends that this worker holds in one of the statuses `expected`; returns the ids that moved.
 
-    A send that another worker has taken meanwhile (because the lease ran out) is left alone.
+    A send that another worker has taken meanwhile (because the lease ran out) is left alone, and so is an
+    uncertain one that a person let be, unless the move says what became of it.
     """
     if not moves:
         return set()
     moved = rows(
         session,
-        _MOVE,
+        _MOVE_LATE if SendStatus.UNCERTAIN in expected else _MOVE,
         {
             "campaign": campaign_id,
             "worker": worker,
@@ -143,6 +168,7 @@ def begin(session: Session, campaign_id: int, worker: str, intents: Sequence[Int
         {
             "campaign": campaign_id,
             "worker": worker,
+            "shard": shard_of(worker),
             "intents": json.dumps([[i.send_id, i.picks, i.copy_id] for i in intents]),
         },
     )
@@ -152,12 +178,18 @@ def begin(session: Session, campaign_id: int, worker: str, intents: Sequence[Int
 def undo(session: Session, campaign_id: int, worker: str, ids: Sequence[int]) -> Counter[SendStatus]:
     """Plan mails anew that were begun and not handed over after all; returns how many stood where.
 
-    Where the lease ran out meanwhile, a sweeper has called them uncertain; who began them knows better.
+    Where the lease ran out meanwhile, a sweeper has called them uncertain; who began them knows better. What a
+    person let be stays as it is.
     """
     if not ids:
         return Counter()
     undone = rows(session, _UNDO, {"campaign": campaign_id, "worker": worker, "ids": list(ids)})
     return Counter(SendStatus(status) for (status,) in undone)
+
+
+def release(session: Session, campaign_id: int, ids: Sequence[int]) -> None:
+    """Plan anew sends that somebody else held and had not begun; the caller has locked them."""
+    rows(session, _RELEASE, {"campaign": campaign_id, "ids": list(ids)})
 
 
 def park(

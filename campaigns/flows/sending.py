@@ -9,11 +9,8 @@ from time import monotonic
 
 from sqlalchemy.orm import Session
 
-from campaigns.audience.freezing import freeze_audience
-from campaigns.audience.segments import parse_segment
 from campaigns.core.clock import Clock
-from campaigns.core.db import Database, rows
-from campaigns.core.errors import TellThePerson
+from campaigns.core.db import Database
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
 from campaigns.core.meters import Meters
@@ -22,8 +19,9 @@ from campaigns.delivery.outlet import Outlet
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.flows.batches import BatchLine, BatchResult
 from campaigns.flows.claims import ClaimedSend, Claims
-from campaigns.flows.counters import counts, recount
-from campaigns.flows.plans import CampaignPlan, get_campaign, load_plan
+from campaigns.flows.counters import counts
+from campaigns.flows.planning import Planning
+from campaigns.flows.plans import CampaignPlan, Plans, get_campaign
 from campaigns.flows.turns import Turn, running, served
 from campaigns.models import CampaignStatus, SendStatus
 from campaigns.models.send import FINAL
@@ -32,8 +30,6 @@ log = get_logger(__name__)
 
 # One task works for about so long: then the queues have their turn, with what is more urgent in them.
 TASK_SECONDS = 5.0
-MOST_HINTS = 64
-_MINE_TO_PLAN = "select id from campaigns where id = %(campaign)s for update skip locked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +68,18 @@ class Sending:
         self._outlet = outlet
         self._meters = meters
         self._batch_size = batch_size
-        self._zone = default_zone
         self._stopping = stopping
-        self._plans: dict[int, CampaignPlan] = {}
+        self._plans = Plans(db)
+        self._planning = Planning(db, clock, jobs, batch_size, default_zone, stopping)
 
     def plan(self, campaign_id: int) -> int:
         """Freeze the audience into sends and hint at their batches; returns how many are planned.
 
         Harmless when repeated: sends are unique, and only a campaign in planning goes on to sending.
         """
-        with self._db.transaction() as session:
-            if not rows(session, _MINE_TO_PLAN, {"campaign": campaign_id}):
-                # Somebody is at it, which takes a minute for a million: no worker should stand and wait.
-                return 0
-            campaign = get_campaign(session, campaign_id, lock=True)
-            if campaign.status != CampaignStatus.PLANNING:
-                return 0
-            now = self._clock.now()
-            terms = DeliveryTerms.from_json(campaign.delivery)
-            segment = parse_segment(campaign.segment)
-            freeze_audience(session, campaign_id, segment, now, terms.local_time, self._zone)
-            by_status = recount(session, campaign_id)
-            campaign.audience_size = sum(by_status.values())
-            record = campaign.move(CampaignStatus.SENDING, now, "worker")
-            session.add(record)
-            planned = by_status.get(SendStatus.PLANNED, 0)
-            hints = min(MOST_HINTS, math.ceil(planned / self._batch_size))
-            session.after_commit(lambda: self._jobs.send(hints))
-            session.after_commit(lambda: self._jobs.warm(campaign_id))
+        planned = self._planning.plan(campaign_id)
+        if planned is None:
+            return 0
         log.info("campaign_planned", campaign_id=campaign_id, planned=planned)
         if not planned:
             self.finish_if_done(campaign_id)
@@ -122,6 +102,7 @@ class Sending:
 
     def send_batch(self, campaign_id: int) -> BatchResult:
         """Work on one batch of this campaign, if it is running and something is due."""
+        plan = self._plans.of(campaign_id)
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id)
             terms = DeliveryTerms.from_json(campaign.delivery)
@@ -130,7 +111,7 @@ class Sending:
         if not claimed:
             self.finish_if_done(campaign_id)
             return BatchResult(0)
-        return self._run(campaign_id, claimed)
+        return self._run(plan, claimed)
 
     def _next_batch(self) -> BatchResult | None:
         """One batch of the first campaign in line that has something due; None if none has."""
@@ -139,22 +120,14 @@ class Sending:
         with self._db.transaction() as session:
             turns = running(session)
         for turn in turns:
-            if not self._can_be_sent(turn.campaign_id):
+            plan = self._plans.readable(turn.campaign_id)
+            if plan is None:
                 continue
             claimed = self._take_turn(turn, turns)
             if claimed:
-                return self._run(turn.campaign_id, claimed)
+                return self._run(plan, claimed)
             self.finish_if_done(turn.campaign_id)
         return None
-
-    def _can_be_sent(self, campaign_id: int) -> bool:
-        """Whether its description can still be read; one that cannot must not stand in the way of others."""
-        try:
-            self._plan_of(campaign_id)
-        except TellThePerson as error:
-            log.error("campaign_cannot_be_sent", campaign_id=campaign_id, why=error.message)
-            return False
-        return True
 
     def _take_turn(self, turn: Turn, turns: list[Turn]) -> list[ClaimedSend]:
         try:
@@ -170,17 +143,17 @@ class Sending:
             raise
         return claimed
 
-    def _run(self, campaign_id: int, claimed: list[ClaimedSend]) -> BatchResult:
+    def _run(self, plan: CampaignPlan, claimed: list[ClaimedSend]) -> BatchResult:
         self._meters.add("claimed_sends", len(claimed))
         try:
-            result = self._line.run(self._plan_of(campaign_id), claimed)
+            result = self._line.run(plan, claimed, passed_over=self._plans.unreadable)
         except BaseException:
             # The database may be away. What was handed over stands in the journal, which is left to the
             # sweeper together with all that this worker still holds.
             self._outlet.abandon()
             raise
         if len(claimed) < self._batch_size:
-            self.finish_if_done(campaign_id)
+            self.finish_if_done(plan.id)
         return result
 
     def finish_if_done(self, campaign_id: int) -> bool:
@@ -210,12 +183,6 @@ class Sending:
             if not claimed:
                 claimed = self._claims.take(session, campaign_id, limit, worker, self._clock.now())
         return claimed
-
-    def _plan_of(self, campaign_id: int) -> CampaignPlan:
-        if campaign_id not in self._plans:
-            with self._db.transaction() as session:
-                self._plans[campaign_id] = load_plan(session, campaign_id)
-        return self._plans[campaign_id]
 
 
 def _open(session: Session, campaign_id: int) -> bool:

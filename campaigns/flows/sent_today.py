@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
-from campaigns.models import Campaign, Send
+from campaigns.models import Campaign, CampaignDay
 
 
 class SentToday:
@@ -20,9 +20,11 @@ class SentToday:
         self._clock = clock
 
     def __call__(self, domain: str) -> int:
-        """Mails of this domain, lower case, handed over since midnight (UTC), also those that were refused.
+        """Mails of this domain, lower case, that were begun since midnight (UTC), also those that were refused.
 
-        A mail that was tried several times counts once.
+        A mail that was tried several times today counts each time, as it does in the buckets; so does one
+        that was begun and, because the worker was stopped, not handed over. Sends are not looked at: workers
+        count by the day as they begin (send_moves.py).
         """
         midnight = self._clock.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         with self._db.transaction() as session:
@@ -35,9 +37,12 @@ class SentToday:
             ids = [row[0] for row in active if domain_of(row[1]) == domain]
             if not ids:
                 return 0
-            return session.scalars(
-                select(func.count()).where(Send.campaign_id.in_(ids), Send.intent_at >= midnight)
+            begun = session.scalars(
+                select(func.coalesce(func.sum(CampaignDay.n), 0)).where(
+                    CampaignDay.campaign_id.in_(ids), CampaignDay.day >= midnight.date()
+                )
             ).one()
+            return int(begun)
 
 
 def domain_of(sender: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from campaigns.audience.checking import still_allowed
 from campaigns.audience.consent import states
 from campaigns.compose.links import SendRef
+from campaigns.copywriting.request import CopyRequest
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
@@ -18,8 +19,8 @@ from campaigns.flows.claims import ClaimedSend
 from campaigns.flows.letters import LetterFacts
 from campaigns.flows.picking import Picker, picks_from_json, picks_to_json
 from campaigns.flows.plans import CampaignPlan
-from campaigns.flows.send_moves import Move
-from campaigns.flows.wording import CopyShelf, copy_language, copy_request
+from campaigns.flows.send_moves import Move, Parked
+from campaigns.flows.wording import CopyShelf, Worded, copy_language, copy_request
 from campaigns.models import SendStatus
 from campaigns.models.values import Copy, Pick
 
@@ -42,13 +43,23 @@ class Ready:
     picks: list[list[object]]
     copy_id: int
 
+    def parked(self) -> Parked:
+        """What is to be kept of it, for whoever sends it later."""
+        return Parked(self.send.id, self.picks, self.copy_id, self.send.personal, self.send.tracked)
+
 
 @dataclass(frozen=True, slots=True)
 class Unworded:
-    """A send whose words somebody has yet to write."""
+    """A send whose words somebody has yet to write, and what they are to be about."""
 
     send: ClaimedSend
     picks: list[list[object]]
+    request: CopyRequest
+
+    def worded(self, words: Worded) -> Parked:
+        """The same with its words, to be kept."""
+        picks = picks_to_json(self.request.picks, words.line_ids)
+        return Parked(self.send.id, picks, words.copy_id, self.send.personal, self.send.tracked)
 
 
 class Tailor:
@@ -126,12 +137,26 @@ class Tailor:
         for one in rest:
             request, worded_now = requests[one.send.id], copies.get(one.send.id)
             if worded_now is None:
-                unworded.append(Unworded(one.send, picks_to_json(request.picks)))
+                unworded.append(Unworded(one.send, picks_to_json(request.picks), request))
                 continue
             number, copy, lines = worded_now
             stored = picks_to_json(request.picks, lines)
             ready.append(_ready(plan, one, request.picks, copy, request.language, stored, number))
         return ready, unworded
+
+    def words_for(self, unworded: Sequence[Unworded]) -> Iterator[list[Parked]]:
+        """Have their words written, those of most sends first; gives the sends of a cell when it is written.
+
+        A model may take a minute for a cell. No connection is held meanwhile, and the caller may leave
+        the rest at any time.
+        """
+        cells: dict[str, dict[int, Unworded]] = {}
+        for one in unworded:
+            cells.setdefault(one.request.cell_key(), {})[one.send.id] = one
+        for cell in sorted(cells.values(), key=len, reverse=True):
+            with self._meters.timed("copy"):
+                words = self._shelf.copies_for({send_id: one.request for send_id, one in cell.items()})
+            yield [cell[send_id].worded(found) for send_id, found in words.items()]
 
     def _from_store(self, plan: CampaignPlan, worded: Sequence[Fit]) -> list[Ready]:
         """Those whose picks and copy were prepared before, unless a product of them is gone since."""

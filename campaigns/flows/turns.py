@@ -7,7 +7,9 @@ one that is furthest behind goes next. A campaign that had nothing to do for a w
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,18 @@ _RUNNING = """
 _SERVE = """
     insert into campaign_turns as t (campaign_id, served) values (%(campaign)s, greatest(%(start)s, 0) + %(cost)s)
     on conflict (campaign_id) do update set served = greatest(t.served, %(start)s) + %(cost)s
+"""
+# In the order of an index each, so that no plan is tempted to look for the first one in the whole table.
+_URGENT = """
+    select 1 from campaigns c
+    where c.status = 'sending' and c.delivery @> '{"urgent": true}' and c.id <> all(%(but_for)s::bigint[])
+      and ((select s.id from sends s where s.campaign_id = c.id and s.status = 'planned'
+            and s.not_before is null order by s.campaign_id, s.id limit 1) is not null
+        or (select s.id from sends s where s.campaign_id = c.id and s.status = 'planned'
+            and s.not_before <= %(now)s order by s.campaign_id, s.not_before, s.id limit 1) is not null
+        or (select s.id from sends s where s.campaign_id = c.id and s.status = 'written' and s.claimed_by = ''
+            order by s.campaign_id, s.id limit 1) is not null)
+    limit 1
 """
 
 
@@ -38,6 +52,11 @@ def running(session: Session) -> list[Turn]:
     """The campaigns that are being sent, in the order of their turns."""
     found = [Turn(row[0], DeliveryTerms.from_json(row[1]), row[2]) for row in rows(session, _RUNNING, {})]
     return sorted(found, key=lambda turn: (not turn.terms.urgent, turn.served, turn.campaign_id))
+
+
+def urgent_waits(session: Session, now: datetime, but_for: Collection[int] = ()) -> bool:
+    """Whether an urgent campaign, `but_for` these, has sends that nobody has taken and that may go now."""
+    return bool(rows(session, _URGENT, {"now": now, "but_for": list(but_for)}))
 
 
 def served(session: Session, turn: Turn, mails: int, among: list[Turn], batch: int) -> None:

@@ -13,7 +13,7 @@ from campaigns.copywriting.request import CopyRequest, PartKeys
 from campaigns.copywriting.splitting import split
 from campaigns.copywriting.written import WrittenCopy
 from campaigns.core.db import Database
-from campaigns.core.remembering import Tokens
+from campaigns.core.remembering import Remembered, Tokens
 from campaigns.flows.addressees import Addressee
 from campaigns.flows.copystore import NewPart, Part, keep_parts, parts_by_key, parts_by_number, put_together
 from campaigns.flows.plans import CampaignPlan
@@ -92,9 +92,9 @@ class CopyShelf:
         self._db = db
         self._desk = desk
         self._tokens = Tokens()
-        self._keys: dict[Hashable, str] = {}
-        self._read: dict[str, Part] = {}
-        self._by_number: dict[int, Copy] = {}
+        self._keys: Remembered[Hashable, str] = Remembered(_MOST_KEPT)
+        self._read: Remembered[str, Part] = Remembered(_MOST_KEPT)
+        self._by_number: Remembered[int, Copy] = Remembered(_MOST_KEPT)
 
     @property
     def slow(self) -> bool:
@@ -171,7 +171,7 @@ class CopyShelf:
         if new:
             with self._db.transaction() as session:
                 kept = keep_parts(session, new)
-            self._remember(kept)
+            self._read.keep_all(kept)
             parts = parts | kept
         return {wanted: worded for wanted, keys in found.items() if (worded := _worded(keys, parts))}
 
@@ -197,7 +197,6 @@ class CopyShelf:
     def _key(self, asked: Hashable, request: CopyRequest, pick: Pick | None) -> str:
         model = self._desk.key_model
         key = request.line_key(pick, model) if pick else request.head_key(model)
-        _make_room(self._keys)
         self._keys[asked] = key
         return key
 
@@ -208,7 +207,7 @@ class CopyShelf:
         if missing:
             with self._db.transaction() as session:
                 fresh = parts_by_key(session, missing)
-            self._remember(fresh)
+            self._read.keep_all(fresh)
             known |= fresh
         return known
 
@@ -218,14 +217,9 @@ class CopyShelf:
         if missing:
             with self._db.transaction() as session:
                 fresh = parts_by_number(session, missing)
-            _make_room(self._by_number)
-            self._by_number.update(fresh)
+            self._by_number.keep_all(fresh)
             known |= fresh
         return known
-
-    def _remember(self, parts: Mapping[str, Part]) -> None:
-        _make_room(self._read)
-        self._read.update(parts)
 
 
 def _all_of(keys: PartKeys) -> Iterator[str]:
@@ -275,9 +269,3 @@ def _lay_out(
             # What the writing took is told once, with the first part that it brought.
             tokens, verdicts = 0, ()
     return keys
-
-
-def _make_room(cache: dict[Any, Any]) -> None:
-    """Empty a cache that is full: what is used often is soon back."""
-    if len(cache) >= _MOST_KEPT:
-        cache.clear()

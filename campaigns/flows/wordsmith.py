@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from time import monotonic
 
@@ -12,15 +12,16 @@ from campaigns.core.jobs import Jobs
 from campaigns.delivery.outlet import Outlet
 from campaigns.flows.claims import ClaimedSend, Claims, extend_lease, give_back
 from campaigns.flows.counters import add_counts
-from campaigns.flows.plans import CampaignPlan, load_plan
-from campaigns.flows.send_moves import Parked, move, park
+from campaigns.flows.plans import Plans
+from campaigns.flows.send_moves import Move, Parked, move, park
 from campaigns.flows.tailoring import Tailor
 from campaigns.flows.turns import running
 from campaigns.models import SendStatus
 
 _AT_ONCE = 100
-# Between two of them the lease is renewed: a cell may cost several calls of a model that thinks.
-_CELLS_A_LEASE = 3
+# So often what is written is handed on and the lease renewed, between two cells: each may cost several calls
+# of a model that thinks.
+_RECORD_SECONDS = 2.0
 _TASK_SECONDS = 30.0
 
 
@@ -45,7 +46,7 @@ class Wordsmith:
         self._outlet = outlet
         self._lease = lease
         self._stopping = stopping
-        self._plans: dict[int, CampaignPlan] = {}
+        self._plans = Plans(db)
 
     def work(self, seconds: float = _TASK_SECONDS) -> int:
         """Write for whoever waits, until nobody does or the time is over; returns for how many sends."""
@@ -65,51 +66,53 @@ class Wordsmith:
                 return written
         return written
 
-    def _take(self) -> tuple[CampaignPlan, list[ClaimedSend]] | None:
+    def _take(self) -> tuple[int, list[ClaimedSend]] | None:
+        """Sends of the first campaign in line that has some waiting, with its number; None if none has."""
         with self._db.transaction() as session:
-            for turn in running(session):
+            turns = running(session)
+        for turn in turns:
+            # Read before anything is claimed: one that cannot be read must not stand in the way of others.
+            if self._plans.readable(turn.campaign_id) is None:
+                continue
+            with self._db.transaction() as session:
                 claimed = self._claims.take_waiting(
                     session, turn.campaign_id, SendStatus.PICKED, _AT_ONCE, self._outlet.worker
                 )
-                if claimed:
-                    if turn.campaign_id not in self._plans:
-                        self._plans[turn.campaign_id] = load_plan(session, turn.campaign_id)
-                    return self._plans[turn.campaign_id], claimed
+            if claimed:
+                return turn.campaign_id, claimed
         return None
 
-    def _write(self, plan: CampaignPlan, claimed: list[ClaimedSend]) -> int:
-        worker = self._outlet.worker
+    def _write(self, campaign_id: int, claimed: list[ClaimedSend]) -> int:
+        """Words for these sends, a cell at a time; what is not done when this process is to end is given back."""
         fit, unfit = self._tailor.check(claimed)
+        ready, unworded = self._tailor.tailor(self._plans.of(campaign_id), fit, wait_for_words=False)
+        done = [one.parked() for one in ready]
+        cells = self._tailor.words_for(unworded)
+        written, recorded = 0, monotonic()
+        while not self._stopping() and (cell := next(cells, None)) is not None:
+            done += cell
+            if monotonic() - recorded > _RECORD_SECONDS:
+                written += self._record(campaign_id, unfit, done)
+                unfit, done, recorded = [], [], monotonic()
+        return written + self._record(campaign_id, unfit, done, last=True)
+
+    def _record(
+        self, campaign_id: int, unfit: Sequence[Move], done: Sequence[Parked], last: bool = False
+    ) -> int:
+        """Hand on what is done; with `last`, give back what is not. Returns how many are `written` now."""
+        worker = self._outlet.worker
         with self._db.transaction() as session:
-            moved = move(session, plan.id, worker, (SendStatus.PICKED,), unfit)
-            add_counts(
-                session,
-                plan.id,
-                Counter({SendStatus.PICKED: -len(moved), SendStatus.HELD_BACK: len(moved)}),
-                worker,
-            )
-        written = 0
-        for start in range(0, len(fit), _CELLS_A_LEASE):
-            if self._stopping():
-                break
-            ready, _ = self._tailor.tailor(plan, fit[start : start + _CELLS_A_LEASE], wait_for_words=True)
-            with self._db.transaction() as session:
+            if not last:
                 extend_lease(session, worker, self._lease)
-                done = park(
-                    session,
-                    plan.id,
-                    worker,
-                    SendStatus.WRITTEN,
-                    [
-                        Parked(one.send.id, one.picks, one.copy_id, one.send.personal, one.send.tracked)
-                        for one in ready
-                    ],
-                )
-                deltas = Counter({SendStatus.PICKED: -len(done), SendStatus.WRITTEN: len(done)})
-                add_counts(session, plan.id, deltas, worker)
-            written += len(done)
-        with self._db.transaction() as session:
-            give_back(session, plan.id, worker)
-        if written:
-            self._jobs.send(1)
-        return written
+            held_back = move(session, campaign_id, worker, (SendStatus.PICKED,), unfit)
+            parked = park(session, campaign_id, worker, SendStatus.WRITTEN, done)
+            deltas = Counter({SendStatus.HELD_BACK: len(held_back), SendStatus.WRITTEN: len(parked)})
+            deltas[SendStatus.PICKED] -= len(held_back) + len(parked)
+            if last:
+                returned = give_back(session, campaign_id, worker)
+                deltas.subtract(returned)
+                deltas[SendStatus.PLANNED] += returned.total()
+            add_counts(session, campaign_id, deltas, worker)
+            if parked:
+                session.after_commit(lambda: self._jobs.send(1))
+        return len(parked)

@@ -7,6 +7,7 @@ from campaigns.models.base import Base
 from campaigns.models.campaign import (
     Campaign,
     CampaignCount,
+    CampaignDay,
     CampaignStatus,
     CampaignTransition,
     CampaignTurn,
@@ -29,6 +30,7 @@ __all__ = [
     "Base",
     "Campaign",
     "CampaignCount",
+    "CampaignDay",
     "CampaignStatus",
     "CampaignTransition",
     "CampaignTurn",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Double, ForeignKey, Integer, SmallInteger, Text
+from sqlalchemy import BigInteger, Date, DateTime, Double, ForeignKey, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -117,6 +117,20 @@ class CampaignCount(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
     status: Mapped[str] = mapped_column(Text, primary_key=True)
     shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default="0")
+    n: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class CampaignDay(Base):
+    """How many mails of a campaign were begun on `day` (UTC), the last one on which any was in this shard.
+
+    The number of a day is the sum over the shards of that day; shards are those of CampaignCount.
+    """
+
+    __tablename__ = "campaign_days"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default="0")
+    day: Mapped[date] = mapped_column(Date)
     n: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 

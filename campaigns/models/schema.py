@@ -12,11 +12,10 @@ from sqlalchemy import text
 
 from campaigns.core.db import Database
 from campaigns.core.errors import NotConfigured
+from campaigns.core.locks import SCHEMA_LOCK
 from campaigns.models.partitions import is_partition
 
 UPGRADE_COMMAND = "tailormail upgrade"
-# Any constant: two processes that start together must not both migrate.
-_ADVISORY_LOCK = 7_221_407
 
 
 def _config() -> Config:
@@ -49,7 +48,7 @@ def upgrade(db: Database) -> tuple[str | None, str]:
     if before == head():
         return before, before
     with db.transaction() as session:
-        session.execute(text(f"select pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        session.execute(text(f"select pg_advisory_xact_lock({SCHEMA_LOCK})"))
         config = _config()
         config.attributes["connection"] = session.connection()
         command.upgrade(config, "head")

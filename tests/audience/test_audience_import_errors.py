@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,19 @@ from campaigns.audience import import_values as read
 from campaigns.audience.import_columns import FIELDS, Kind, plan_columns
 from campaigns.audience.import_rows import KEPT_ERRORS
 from campaigns.audience.importing import ImportResult, import_file
+from campaigns.compose.mime import Envelope, build_message
+from campaigns.compose.template import WireMail
+from campaigns.core.clock import FixedClock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import UnitOfWork
 from campaigns.core.errors import BadInput
 from campaigns.models import Customer, OrderLine, Product
 
+ENVELOPE = Envelope(
+    subject="Hi", from_name="", from_address="hello@shop.example", to_name="", to_address="",
+    message_id="1@shop.example", list_id="campaigns.shop.example", unsubscribe_url="https://shop.example/u",
+    unsubscribe_mailto="unsubscribe@shop.example", feedback_id="1:marketing:tailormail:shop",
+)  # fmt: skip
 BAD_CUSTOMERS = {
     "C1,not-an-address,,,,,,": "email is not a mail address",
     ",a1@shop.example,,,,,,": "external_id is empty",
@@ -39,6 +48,7 @@ BAD_CUSTOMERS = {
     "C11,a@b@shop.example,,,,,,": "email",
     '"C12","evil@shop.example\nBcc: x@y.example",,,,,,': "email",
     "C13,a13@shop.invalid,,,,,,": "email",
+    "C14,søren@shop.example,,,,,,": "email has letters before the @ that not every mail server takes",
 }
 BAD_PRODUCTS = {
     "P1,,,,,": "title is empty",
@@ -202,12 +212,26 @@ def test_reading_is_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "a@b.example",
         "o'neil@shop.example",
         "first.last+tag@sub.shop.co.uk",
-        "søren@shop.example",
+        "{a}!#$%&'*+-/=?^_`|~@shop.example",
         "x@bücher.example",
+        "x@xn--bcher-kva.example",
+        "x@почта.example",
     ],
 )
-def test_real_addresses_pass(address: str) -> None:
-    assert "@" in read.email(address)
+def test_real_addresses_pass_and_a_mail_can_be_made_for_them(address: str) -> None:
+    envelope = replace(ENVELOPE, to_address=read.email(address))
+    assert b"\r\nTo: " in b"\r\n" + build_message(
+        WireMail("Hi", "Hi"), envelope, FixedClock(datetime(2026, 4, 2, tzinfo=UTC))
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["søren@shop.example", "\N{KELVIN SIGN}ari@shop.example", "ａnna@shop.example", "ſ@b.example"]
+)
+def test_an_address_that_no_mail_can_be_made_for_is_refused_with_what_to_do(address: str) -> None:
+    with pytest.raises(ValueError, match=r"before the @ .*SMTPUTF8.*; give an address") as refused:
+        read.email(address)
+    assert address not in str(refused.value)
 
 
 @given(st.text(max_size=60) | st.from_regex(r"[\w.@+'-]{1,30}@[\w.-]{1,30}", fullmatch=True))

@@ -18,7 +18,16 @@ from campaigns.audience.segments import parse_segment
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import UnitOfWork
 from campaigns.core.errors import NotFound
-from campaigns.models import ConsentState, Customer, Event, OrderLine, Send, SlotServe, WrittenCopyRow
+from campaigns.models import (
+    ConsentState,
+    Customer,
+    Event,
+    OrderLine,
+    Send,
+    SendResolution,
+    SlotServe,
+    WrittenCopyRow,
+)
 
 NOW = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
 
@@ -44,6 +53,28 @@ def known(
         [[1, "best_seller", 0, ""]],
         copy.id,
         "250 ok ada@shop.example",
+    )
+    send.status, send.reason = "failed", 'cannot compose: "Ada" <ada@shop.example> is wrong'
+    session.add(
+        SendResolution(
+            campaign_id=campaign_id,
+            send_id=send.id,
+            how="person",
+            verdict="let_be",
+            evidence="Ada called: ada@shop.example is gone",
+            by="a colleague",
+            at=NOW,
+        )
+    )
+    session.add(
+        Event(
+            key=f"bounced:{send.id}:7f-ada@shop.example",
+            name="bounced",
+            campaign_id=campaign_id,
+            send_id=send.id,
+            at=NOW,
+            detail={"reply": "550 no Ada here: ada@shop.example"},
+        )
     )
     session.add(
         SlotServe(
@@ -110,7 +141,13 @@ def test_the_copy_holds_everything_and_is_json(session: UnitOfWork, keyring: Key
     [send] = copy["sends"]
     assert (send["campaign"], send["copy"]) == ("Spring", {"subject": "For Ada"})
     assert copy["pictures_shown"][0]["variant"] == "rain"
-    assert copy["events"][0]["detail"] == {"city": "Tromsø"}
+    assert {"city": "Tromsø"} in [event["detail"] for event in copy["events"]]
+    [resolution] = copy["resolutions"]
+    assert (resolution["verdict"], resolution["evidence"]) == (
+        "let_be",
+        "Ada called: ada@shop.example is gone",
+    )
+    assert "a colleague" not in json.dumps(copy), "another person's data"
     assert copy["suppressed"] is False
     with pytest.raises(NotFound):
         export_customer(session, keyring, "stranger@shop.example")
@@ -122,13 +159,16 @@ def test_after_an_erasure_nothing_in_the_database_names_the_person(
     assert erase_customer(session, keyring, "ada@shop.example", NOW) == known
     tables = (
         "customers", "order_lines", "sends", "events", "slot_serves", "suppressions", "consent_entries",
-        "consent_states",
+        "consent_states", "send_resolutions",
     )  # fmt: skip
     dump = "\n".join(
         str(row) for table in tables for row in session.execute(text(f"select t::text from {table} t"))
     )
     for trace in ("Ada", "ada@", "C1", "O1", "Troms", "203.0.113.7", "best_seller"):
         assert trace not in dump, trace
+    assert set(session.scalars(select(Send.reason).where(Send.customer_id == known))) == {"cannot compose"}
+    assert set(session.scalars(select(SendResolution.verdict))) == {"let_be"}, "what follows from it stays"
+    assert "k1" in session.scalars(select(Event.key)).all(), "so that nothing is recorded twice"
     shell = session.get_one(Customer, known)
     assert (shell.external_id, shell.erased_at, shell.email_cipher) == (f"erased-{known}", NOW, None)
     assert shell.latitude is None and shell.tags == []

@@ -60,6 +60,8 @@ def test_what_is_forged_or_foreign_is_refused(text: str) -> None:
 
 def test_the_domain_is_written_in_ascii() -> None:
     assert ascii_domain("bücher.example") == "xn--bcher-kva.example"
+    assert ascii_domain("faß.example") == "xn--fa-hia.example"  # another domain than fass.example (IDNA 2008)
+    assert ascii_domain("Bücher。example") == "xn--bcher-kva.example"
     assert message_id(SIGNER, 1, 2, "bücher.example").endswith("@xn--bcher-kva.example")
     for wrong in ("", "two words.example", "a..example", "x>y.example"):
         with pytest.raises(BadInput):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import quopri
+from collections.abc import Mapping
 
 import pytest
 from compose_samples import HOSTILE, TRACKED, UNTRACKED, content
@@ -70,3 +71,28 @@ def test_a_value_that_is_no_text_is_written_as_jinja_writes_it() -> None:
     values = {"number": 4.5, "slot": SlotView("u", "l", "a <b>")}
     wire = compile_for_wire(source, {}, html_escaping=True)
     assert decoded(wire.render(values)) == compile_plain(source, "test", html_escaping=True).render(values)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% set x = 'né <' ~ name %}{{ x }} {{ x|upper }}",
+        "{% set x = brand.name if name else '' %}{{ x }}\u2028{{ brand.name }}",
+        "{% set ns = namespace(n='é') %}{% for c in name %}{% set ns.n = ns.n ~ c %}{% endfor %}{{ ns.n }}",
+        "{% with x = name, y = brand %}{{ x }} = {{ y.name }}{% endwith %}",
+        "{% set brand = {'name': name} %}{{ brand.name }}",
+        "{% for brand in [{'name': name}] %}{{ brand.name }}{% endfor %}",
+        "{% with language = name %}{{ language }}{% endwith %}",
+        "{% for language, n in [(name, 1)] %}{{ language }}{% endfor %}",
+    ],
+)
+@pytest.mark.parametrize("html_escaping", [True, False])
+def test_names_that_a_template_gives_are_written_once(source: str, html_escaping: bool) -> None:
+    constants: dict[str, str | Mapping[str, str]] = {
+        "brand": {"name": "Fjällräven & <Söhne>"},
+        "language": "de",
+    }
+    values = {**constants, "name": "Jürgen <J>"}
+    wire = compile_for_wire(source, constants, html_escaping=html_escaping)
+    plain = compile_plain(source, "test", html_escaping=html_escaping)
+    assert decoded(wire.render(values)) == plain.render(values)

@@ -196,6 +196,52 @@ def test_a_broken_template_says_where(tmp_path: Path, mjml: str, toml: str, text
         load_template("t", folder(tmp_path, mjml, toml, text))
 
 
+@pytest.mark.parametrize(
+    ("statement", "named", "instead"),
+    [
+        ("{% set x %}é{% endset %}{{ x }}", r"\{% set %\}", r"\{% set name = expression %\}"),
+        ("{% set x | upper %}é{% endset %}{{ x }}", r"\{% set %\}", r"\{% set name = expression %\}"),
+        ("{% macro f() %}é{% endmacro %}{{ f() }}", r"\{% macro %\}", "in the place where"),
+        ("{% if picks %}{% call picks() %}é{% endcall %}{% endif %}", r"\{% call %\}", "in the place where"),
+        ("{%- filter upper -%}é{% endfilter %}", r"\{% filter %\}", r"\{\{ value \| filter \}\}"),
+        ("{% block x %}é{% endblock %}{{ self.x() }}", r"\{% block %\}", "in the place where"),
+        ("{% extends 'x' %}", r"\{% extends %\}", "one file"),
+        ("{% include 'x' %}", r"\{% include %\}", "one file"),
+        ("{% import 'x' as x %}", r"\{% import %\}", "one file"),
+        ("{% from 'x' import x %}", r"\{% from", "one file"),
+        ("{% for p in picks recursive %}é{% endfor %}", r"recursive %\}", "inner loop"),
+        ("{% autoescape false %}é{% endautoescape %}", r"\{% autoescape %\}", "leave it out"),
+    ],
+)
+def test_a_statement_that_would_be_encoded_twice_is_refused_with_what_to_do_instead(
+    tmp_path: Path, statement: str, named: str, instead: str
+) -> None:
+    says = rf", line 3: .*{named}.*; .*{instead}"
+    empty = "<mjml><mj-body></mj-body></mjml>"
+    with pytest.raises(BadInput, match=rf"^t/mail\.txt\.j2{says}"):
+        load_template("t", folder(tmp_path, empty, text=f"Hi\n\n{statement}"))
+    (tmp_path / "html").mkdir()
+    mjml = f"<mjml>\n<mj-body>\n<mj-raw>{statement}</mj-raw></mj-body></mjml>"
+    with pytest.raises(BadInput, match=rf"^t/mail\.mjml\.j2{says}"):
+        load_template("t", folder(tmp_path / "html", mjml))
+
+
+def test_a_name_for_an_expression_works_in_both_parts(tmp_path: Path) -> None:
+    said = "{% set x = 'né ' ~ first_name %}{{ x }}"
+    mjml = f"<mjml><mj-body><mj-raw>{said}</mj-raw></mj-body></mjml>"
+    template = load_template("t", folder(tmp_path, mjml, text=said))
+    mail = content(1, first_name="J<é")
+    plain, wire = template.render(mail), template.render_for_wire(mail)
+    assert "né J&lt;é" in plain.html and plain.text == "né J<é\n"
+    assert "n=C3=A9 J&lt;=C3=A9" in wire.html and "n=C3=A9 J<=C3=A9" in wire.text
+
+
+def test_a_wrong_statement_is_named_by_its_own_line(tmp_path: Path) -> None:
+    mjml = "<mjml>\n<mj-body>\n<mj-raw>\n{% if %}\n{% endif %}</mj-raw></mj-body></mjml>"
+    with pytest.raises(BadInput, match=r"^t/mail\.mjml\.j2, line 4: Expected an expression"):
+        load_template("t", folder(tmp_path, mjml))
+
+
 def test_a_template_that_asks_too_much(tmp_path: Path) -> None:
     empty = "<mjml><mj-body></mj-body></mjml>"
     for number, text in enumerate(["{{ salary }}", "{{ ''.__class__.__mro__ }}", "{{ picks.clear() }}"]):

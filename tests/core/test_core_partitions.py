@@ -8,11 +8,15 @@ from threading import Barrier
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from campaigns.core.db import Database
+from campaigns.core.embedded import EmbeddedUrls
+from campaigns.core.locks import PARTITIONS_LOCK, SCHEDULER_LOCK
 from campaigns.models import Campaign, Send
 from campaigns.models.partitions import CampaignRange, existing_ranges, is_partition, range_of
 from tests.partitions import drop_extra_partitions
+from workers.lock import SessionLock
 
 
 def a_campaign(number: int | None = None) -> Campaign:
@@ -88,6 +92,39 @@ def test_senders_go_on_while_a_partition_is_made(without_extra_partitions: Datab
             sending.flush()
             sending.execute(text("update sends set status = 'sent' where campaign_id = 5"))
             sending.execute(text("select count(*) from sends"))
+
+
+def test_a_scheduler_at_work_does_not_stop_a_new_range(
+    without_extra_partitions: Database, servers: EmbeddedUrls
+) -> None:
+    scheduler = SessionLock(servers.database_url or "", SCHEDULER_LOCK)
+    assert scheduler.held()
+    try:
+        with without_extra_partitions.transaction() as session:
+            session.execute(text("set local lock_timeout = '1s'"))
+            session.add(a_campaign(800))
+            session.flush()
+            assert existing_ranges(session) == [CampaignRange(0), CampaignRange(8)]
+    finally:
+        scheduler.release()
+
+
+def test_the_wait_for_a_new_range_would_be_noticed(
+    without_extra_partitions: Database, servers: EmbeddedUrls
+) -> None:
+    """The test of the test: who holds the key of partitions does stop it, and `lock_timeout` ends the wait."""
+    other = SessionLock(servers.database_url or "", PARTITIONS_LOCK)
+    assert other.held()
+    try:
+        with (
+            pytest.raises(OperationalError, match="lock timeout"),
+            without_extra_partitions.transaction() as session,
+        ):
+            session.execute(text("set local lock_timeout = '200ms'"))
+            session.add(a_campaign(800))
+            session.flush()
+    finally:
+        other.release()
 
 
 def test_a_send_of_no_campaigns_range_is_refused(without_extra_partitions: Database) -> None:

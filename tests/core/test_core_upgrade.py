@@ -95,3 +95,26 @@ def test_an_empty_first_version_upgrades_as_well(first_version: Database) -> Non
         found = session.scalars(text("select c.relname from pg_inherits join pg_class c on c.oid = inhrelid "
                                      "where c.relkind = 'r' order by 1"))  # fmt: skip
         assert found.all() == ["events_p000000", "sends_p000000", "slot_serves_p000000"]
+
+
+def test_what_went_out_on_the_day_of_the_upgrade_counts_for_that_day(first_version: Database) -> None:
+    with first_version.transaction() as session:
+        config = schema._config()
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, "0003")
+        session.execute(text(
+            "insert into campaigns (id, name, template, picks, sender, postal_address, brief, segment, slots) "
+            "overriding system value "
+            "select n, 'C', 'outdoor', 1, 'a@shop.example', 'Street 1', '{}', '{}', '[]' from unnest(array[1, 7]) n"
+        ))  # fmt: skip
+        session.execute(text(
+            "insert into sends (campaign_id, customer_id, intent_at) select c, u, case when u <= 3 then now() "
+            "when u <= 5 then now() - interval '24 hours' end from unnest(array[1, 7]) c, generate_series(1, 9) u"
+        ))  # fmt: skip
+    assert schema.upgrade(first_version) == ("0003", schema.head())
+    with first_version.transaction() as session:
+        found = session.execute(text("select campaign_id, n from campaign_days order by 1")).all()
+        assert [tuple(row) for row in found] == [(1, 3), (7, 3)]
+        assert session.scalar(
+            text("select bool_and(day = (now() at time zone 'UTC')::date) from campaign_days")
+        )

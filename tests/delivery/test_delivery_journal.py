@@ -18,9 +18,10 @@ from test_delivery_capture import files_no_longer_than
 
 from campaigns.core.clock import FixedClock
 from campaigns.core.errors import ServiceUnavailable
+from campaigns.core.log import configure_logging
 from campaigns.delivery.fake import FakeTransport
 from campaigns.delivery.journal import Journal, replay, segments_of
-from campaigns.delivery.journal_claim import claimable, claimed
+from campaigns.delivery.journal_claim import claimable, claimed, revoke
 from campaigns.delivery.journaled import JournaledTransport
 from campaigns.delivery.transport import Fault, Kind, Outcome, OutgoingMail
 
@@ -200,6 +201,44 @@ def test_without_room_for_the_intent_a_mail_does_not_go_out(tmp_path: Path) -> N
     assert [mail.send_id for mail in fake.accepted] == [1, 7]
     found = replay(tmp_path)
     assert {send_id: state.in_flight for send_id, state in found.items()} == {1: False, 7: False}
+
+
+def test_an_outcome_without_room_is_true_all_the_same_and_a_kill_leaves_it_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("WARNING")  # whatever another test made of it, and onto the stderr of this one
+    fake = FakeTransport()
+    journal = Journal(tmp_path)
+    outcomes = JournaledTransport(fake, journal).send_group(a_mail(number) for number in range(1, 4))
+    assert next(outcomes).kind is Kind.SENT
+    (segment,) = segments_of(tmp_path, journal.writer)
+    intent, _ = segment.read_bytes().splitlines(keepends=True)
+    with files_no_longer_than(segment.stat().st_size + len(intent) + 5):
+        assert next(outcomes).kind is Kind.SENT, "the relay took it, and the worker tells so while it lives"
+    assert [outcome.kind for outcome in outcomes] == [Kind.SENT]
+    assert [mail.send_id for mail in fake.accepted] == [1, 2, 3]
+    assert "journal_not_written" in "".join(capsys.readouterr())
+    found = replay(tmp_path)
+    assert {send_id: state.in_flight for send_id, state in found.items()} == {1: False, 2: True, 3: False}
+
+
+def test_a_revoked_journal_takes_outcomes_and_no_intents(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.intent(1)
+    assert not journal.revoked
+    said = revoke(tmp_path, journal.writer)
+    assert said is not None
+    assert said[1].in_flight
+    assert revoke(tmp_path, journal.writer) == said, "a second sweep reads the same"
+    with pytest.raises(ServiceUnavailable, match="silent for too long"):
+        journal.intent(2)
+    journal.outcome(SENT)
+    journal.close()
+    (dead,) = claimable(tmp_path)
+    assert dead.replay()[1].outcome == SENT
+    dead.remove()
+    assert list(tmp_path.iterdir()) == []
+    assert revoke(tmp_path, journal.writer) is None, "there is no such writer"
 
 
 def test_a_journal_that_cannot_be_opened_says_so(tmp_path: Path) -> None:

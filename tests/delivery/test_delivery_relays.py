@@ -80,6 +80,7 @@ def test_a_lost_relay_is_stepped_in_for_at_once() -> None:
     outcomes = list(transport.send_group(mails_to(*["r1"] * 20, "r2", "r1"), announced.append))
     assert sorted(o.send_id for o in outcomes) == list(range(1, 23))
     assert {o.kind for o in outcomes} == {Kind.SENT}
+    assert [o.send_id for o in outcomes if o.relay != "r2"] == [21], "who really had it, else who was chosen"
     assert sorted(m.send_id for m in two.accepted) == list(range(1, 23))
     assert len(away.offered) <= 3  # the rest did not even try
     assert sorted(announced) == list(range(1, 23))

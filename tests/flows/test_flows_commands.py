@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from campaigns import cli
-from campaigns.core.embedded import EmbeddedUrls
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import SECRET, approved, send_all
-
-Tailormail = Callable[..., tuple[int, str, str]]
+from tests.shop import Command, approved, send_all
 
 
 @pytest.fixture
-def tailormail(
-    shop: Runtime,
-    servers: EmbeddedUrls,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
-) -> Tailormail:
+def tailormail(shop: Runtime, command: Command) -> Command:
     """Runs the command on the sample shop; returns (exit status, stdout, stderr)."""
-    monkeypatch.setenv("TAILORMAIL_DATABASE_URL", servers.database_url or "")
-    monkeypatch.setenv("TAILORMAIL_REDIS_URL", (servers.redis_url or "").replace("db=0", "db=8"))
-    monkeypatch.setenv("TAILORMAIL_DATA_DIR", str(shop.settings.folder))
-    monkeypatch.setenv("TAILORMAIL_SECRET_KEY", SECRET)
-
-    logging_before = logging.getLogger().handlers[:]
-    request.addfinalizer(lambda: logging.getLogger().handlers.__setitem__(slice(None), logging_before))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["tailormail", *arguments])
-        capsys.readouterr()
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else 1
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
+    return command
 
 
 def test_a_campaign_from_file_to_report(
-    tailormail: Tailormail, shop: Runtime, sample: SampleFiles, tmp_path: Path
+    tailormail: Command, shop: Runtime, sample: SampleFiles, tmp_path: Path
 ) -> None:
     status, out, _ = tailormail("campaign", "create", str(sample.campaign), "--json")
     assert status == 0
@@ -102,7 +71,7 @@ def test_a_campaign_from_file_to_report(
     ],
 )
 def test_what_is_refused_says_why(
-    tailormail: Tailormail, arguments: tuple[str, ...], status: int, says: str
+    tailormail: Command, arguments: tuple[str, ...], status: int, says: str
 ) -> None:
     got, _, err = tailormail(*arguments)
     assert got == status
@@ -110,7 +79,7 @@ def test_what_is_refused_says_why(
     assert "Traceback" not in err
 
 
-def test_every_wrong_field_of_a_campaign_file_is_named(tailormail: Tailormail, tmp_path: Path) -> None:
+def test_every_wrong_field_of_a_campaign_file_is_named(tailormail: Command, tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(
         'name = ""\ntemplate = "outdoor"\npicks = 99\nsender = "nobody"\npostal_address = "x"\nbrif = 1\n'
@@ -122,7 +91,7 @@ def test_every_wrong_field_of_a_campaign_file_is_named(tailormail: Tailormail, t
 
 
 def test_a_date_in_the_offer_is_kept_and_a_slot_that_the_template_lacks_is_refused(
-    tailormail: Tailormail, sample: SampleFiles
+    tailormail: Command, sample: SampleFiles
 ) -> None:
     described = sample.campaign.read_text()
     dated = sample.campaign.with_name("dated.toml")
@@ -144,7 +113,7 @@ def test_a_date_in_the_offer_is_kept_and_a_slot_that_the_template_lacks_is_refus
     assert "no slot 'banner'; it has hero" in err
 
 
-def test_export_and_erase(tailormail: Tailormail, shop: Runtime, sample: SampleFiles) -> None:
+def test_export_and_erase(tailormail: Command, shop: Runtime, sample: SampleFiles) -> None:
     send_all(shop, approved(shop, sample))
     email = sample.customers.read_text().splitlines()[1].split(",")[1]
     exported = json.loads(tailormail("customer", "export", email)[1])
@@ -156,7 +125,7 @@ def test_export_and_erase(tailormail: Tailormail, shop: Runtime, sample: SampleF
     assert "no customer" in err
 
 
-def test_the_doctor_says_what_is_in_force(tailormail: Tailormail) -> None:
+def test_the_doctor_says_what_is_in_force(tailormail: Command) -> None:
     status, out, _ = tailormail("doctor", "--json")
     parts = {finding["part"]: finding for finding in json.loads(out)}
     assert status == 0
@@ -164,9 +133,7 @@ def test_the_doctor_says_what_is_in_force(tailormail: Tailormail) -> None:
     assert parts["copy"]["in_force"] == "the offline writer"
 
 
-def test_the_doctor_names_what_does_not_answer(
-    tailormail: Tailormail, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_doctor_names_what_does_not_answer(tailormail: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAILORMAIL_SMTP_URL", "smtp://127.0.0.1:1?tls=none")
     status, out, _ = tailormail("doctor", "--json")
     assert status == 1
@@ -174,7 +141,7 @@ def test_the_doctor_names_what_does_not_answer(
 
 
 def test_malformed_settings_are_refused_before_anything_starts(
-    tailormail: Tailormail, monkeypatch: pytest.MonkeyPatch
+    tailormail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAILORMAIL_SMTP_URL", "relay.example")
     status, _, err = tailormail("campaign", "list")

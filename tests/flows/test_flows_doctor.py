@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from campaigns.commands.doctor import run_doctor
 from campaigns.core.embedded import EmbeddedUrls
+from campaigns.core.locks import SCHEDULER_LOCK
 from campaigns.runtime import Runtime
 from tests.shop import SECRET
-from workers.lock import SCHEDULER_LOCK, SessionLock
+from workers.lock import SessionLock
 
 ROOT = Path(__file__).resolve().parents[2]
 Found = dict[str, dict[str, str]]

@@ -277,17 +277,6 @@ def test_a_mail_that_breaks_the_program_fails_alone(
     assert why == "cannot compose: RuntimeError", "nobody's address in a reason"
 
 
-def test_who_plans_already_is_not_waited_for(shop: Runtime, sample: SampleFiles) -> None:
-    campaign_id = approved(shop, sample)
-    shop.campaigns.send(campaign_id, "test")
-    with shop.db.transaction() as session:
-        session.execute(text("select 1 from campaigns where id = :c for update"), {"c": campaign_id})
-        began = time.monotonic()
-        assert shop.sending.plan(campaign_id) == 0
-        assert time.monotonic() - began < 2
-    assert shop.sending.plan(campaign_id) == 55
-
-
 def test_written_mail_goes_out_where_no_model_is_used_any_more(shop: Runtime, sample: SampleFiles) -> None:
     campaign_id = started(shop, sample)
     with shop.db.transaction() as session:

@@ -5,58 +5,28 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import logging
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from flows_uncertain import Case, campaign_status, standing, uncertain_case
 from sqlalchemy import text
 
-from campaigns import cli
 from campaigns.commands.reconcile_command import LOG_FORMATS
 from campaigns.commands.reconciling import whoever_is_here
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
-from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.tokens import Signer
 from campaigns.delivery.relaylog import FORMATS
 from campaigns.models import CampaignStatus
-
-Reconcile = Callable[..., tuple[int, str, str]]
+from tests.shop import Command
 
 
 @pytest.fixture
-def reconcile(
-    servers: EmbeddedUrls,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
-) -> Reconcile:
+def reconcile(command: Command) -> Command:
     """Runs `tailormail reconcile`; returns (exit status, stdout, stderr)."""
-    monkeypatch.setenv("TAILORMAIL_DATABASE_URL", servers.database_url or "")
-    monkeypatch.setenv("TAILORMAIL_REDIS_URL", (servers.redis_url or "").replace("db=0", "db=8"))
-    monkeypatch.setenv("TAILORMAIL_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("TAILORMAIL_SECRET_KEY", "a-secret-for-tests-only-0123456789abcdef")
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    before = logging.getLogger().handlers[:]
-    request.addfinalizer(lambda: logging.getLogger().handlers.__setitem__(slice(None), before))
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["tailormail", "reconcile", *map(str, arguments)])
-        capsys.readouterr()
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else 1
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
+    return partial(command, "reconcile")
 
 
 @pytest.fixture
@@ -97,7 +67,7 @@ def a_log(folder: Path, case: Case) -> tuple[Path, Path]:
     return older, newer
 
 
-def test_it_names_them_for_people_and_for_scripts(reconcile: Reconcile, case: Case) -> None:
+def test_it_names_them_for_people_and_for_scripts(reconcile: Command, case: Case) -> None:
     status, out, _ = reconcile(case.campaign, "--json")
     assert status == 0
     assert [row["message_id"] for row in json.loads(out)] == [case.message_id(n) for n in range(3)]
@@ -108,7 +78,7 @@ def test_it_names_them_for_people_and_for_scripts(reconcile: Reconcile, case: Ca
 
 @pytest.mark.parametrize("many", [False, True])
 def test_a_log_of_several_files_as_a_shell_gives_them(
-    reconcile: Reconcile, case: Case, db: Database, tmp_path: Path, many: bool
+    reconcile: Command, case: Case, db: Database, tmp_path: Path, many: bool
 ) -> None:
     older, newer = a_log(tmp_path, case)
     files = ("--log", newer, "--log", older) if many else ("--log", newer, older)
@@ -124,7 +94,7 @@ def test_a_log_of_several_files_as_a_shell_gives_them(
 
 
 def test_a_log_that_does_not_reach_is_told_with_what_is_missing(
-    reconcile: Reconcile, case: Case, db: Database, tmp_path: Path
+    reconcile: Command, case: Case, db: Database, tmp_path: Path
 ) -> None:
     older, _ = a_log(tmp_path, case)
     status, out, _ = reconcile(case.campaign, "--log", older)
@@ -135,7 +105,7 @@ def test_a_log_that_does_not_reach_is_told_with_what_is_missing(
 
 
 def test_sending_again_wants_a_yes(
-    reconcile: Reconcile, case: Case, db: Database, monkeypatch: pytest.MonkeyPatch
+    reconcile: Command, case: Case, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status, _, err = reconcile(case.campaign, "--resend", case.sends[0])
     assert status == 1 and "add --yes" in err
@@ -154,7 +124,7 @@ def test_sending_again_wants_a_yes(
     assert standing(db, case) == ["planned", "uncertain", "uncertain"]
 
 
-def test_decisions_are_on_record(reconcile: Reconcile, case: Case, db: Database) -> None:
+def test_decisions_are_on_record(reconcile: Command, case: Case, db: Database) -> None:
     status, out, _ = reconcile(
         case.campaign, "--resend", case.sends[0], "--yes", "--by", "Ann", "--why", "asked by phone", "--json"
     )
@@ -172,7 +142,7 @@ def test_decisions_are_on_record(reconcile: Reconcile, case: Case, db: Database)
     assert "asked by phone" in reconcile(case.campaign, "--history")[1]
 
 
-def test_a_file_of_events(reconcile: Reconcile, case: Case, db: Database, tmp_path: Path) -> None:
+def test_a_file_of_events(reconcile: Command, case: Case, db: Database, tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     at = datetime.now(UTC).isoformat()
     path.write_text(f'{{"message_id": "{case.message_id(0)}", "event": "delivered", "at": "{at}"}}\nbroken\n')
@@ -183,7 +153,7 @@ def test_a_file_of_events(reconcile: Reconcile, case: Case, db: Database, tmp_pa
 
 
 def test_naming_counts_what_a_provider_had_told_before(
-    reconcile: Reconcile, case: Case, db: Database, tmp_path: Path
+    reconcile: Command, case: Case, db: Database, tmp_path: Path
 ) -> None:
     with db.transaction() as session:
         session.execute(
@@ -215,7 +185,7 @@ def test_naming_counts_what_a_provider_had_told_before(
     ],
 )
 def test_what_is_wrong_is_said_and_changes_nothing(
-    reconcile: Reconcile, case: Case, db: Database, arguments: tuple[str, ...], status: int, says: str
+    reconcile: Command, case: Case, db: Database, arguments: tuple[str, ...], status: int, says: str
 ) -> None:
     found, _, err = reconcile(*arguments)
     assert (found, says in err) == (status, True), err

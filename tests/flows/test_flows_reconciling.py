@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
+import redis
 from flows_uncertain import (
     HANDED_OVER,
     NOW,
@@ -25,6 +26,7 @@ from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, BadToken, NotFound, Refused
 from campaigns.core.jobs import RecordedJobs
+from campaigns.core.meters import Meters
 from campaigns.core.tokens import Signer
 from campaigns.flows.event_file import hear_file
 from campaigns.flows.reconciling import LogResult, Reconciling
@@ -46,8 +48,15 @@ def jobs() -> RecordedJobs:
 
 
 @pytest.fixture
-def reconciling(db: Database, keyring: KeyRing, signer: Signer, jobs: RecordedJobs) -> Reconciling:
-    return Reconciling(db, FixedClock(NOW), keyring, signer, jobs)
+def meters(redis_client: redis.Redis) -> Meters:
+    return Meters(redis_client)
+
+
+@pytest.fixture
+def reconciling(
+    db: Database, keyring: KeyRing, signer: Signer, jobs: RecordedJobs, meters: Meters
+) -> Reconciling:
+    return Reconciling(db, FixedClock(NOW), keyring, signer, jobs, meters)
 
 
 @pytest.fixture
@@ -97,12 +106,12 @@ def test_all_campaigns_are_named_at_once(
 
 
 def test_after_a_rotation_the_older_message_id_is_named_and_recognised(
-    db: Database, case: Case, keyring: KeyRing, jobs: RecordedJobs, tmp_path: Path
+    db: Database, case: Case, keyring: KeyRing, jobs: RecordedJobs, meters: Meters, tmp_path: Path
 ) -> None:
     rotated = KeyRing(
         ["another-secret-for-tests-only-0123456789", "a-secret-for-tests-only-0123456789abcdef"]
     )
-    later = Reconciling(db, FixedClock(NOW), rotated, Signer(rotated.derived("tokens")), jobs)
+    later = Reconciling(db, FixedClock(NOW), rotated, Signer(rotated.derived("tokens")), jobs, meters)
     assert later.named(case.campaign)[0]["older_message_ids"] == [case.message_id(0)]
     look_up(later, tmp_path, case, case.postfix(0, "A0", ACTIVE.format(q="A0")))
     assert standing(db, case)[0] == "sent"
@@ -201,7 +210,13 @@ def test_a_forged_message_id_in_a_log_resolves_nothing(
     ],
 )
 def test_an_event_resolves_once_and_repeats_do_nothing(
-    reconciling: Reconciling, case: Case, db: Database, name: str, permanent: bool, becomes: str
+    reconciling: Reconciling,
+    case: Case,
+    db: Database,
+    meters: Meters,
+    name: str,
+    permanent: bool,
+    becomes: str,
 ) -> None:
     told = reconciling.heard(
         case.message_id(0), name, NOW, "552 5.2.2 <c0@dest.example> full", "e1", permanent
@@ -209,6 +224,7 @@ def test_an_event_resolves_once_and_repeats_do_nothing(
     assert told == becomes
     assert reconciling.heard(case.message_id(0), name, NOW, "", "e1", permanent) is None
     assert standing(db, case) == [becomes, *["uncertain"] * 3]
+    assert meters.pending() == {("feedback", name): 1}, "counted once"
     with db.transaction() as session:
         event = session.scalars(select(Event)).one()
     assert (event.name, event.send_id, event.campaign_id) == (name, case.sends[0], case.campaign)
@@ -364,7 +380,13 @@ def test_evidence_resolves_also_what_was_let_be(reconciling: Reconciling, case: 
 
 
 def test_what_somebody_else_resolved_meanwhile_is_left_alone(
-    db: Database, case: Case, keyring: KeyRing, signer: Signer, jobs: RecordedJobs, tmp_path: Path
+    db: Database,
+    case: Case,
+    keyring: KeyRing,
+    signer: Signer,
+    jobs: RecordedJobs,
+    meters: Meters,
+    tmp_path: Path,
 ) -> None:
     class Overtaken(Reconciling):
         def _identify(self, text, sends):  # type: ignore[no-untyped-def]
@@ -372,7 +394,7 @@ def test_what_somebody_else_resolved_meanwhile_is_left_alone(
             become(db, case, 0, SendStatus.SENT)
             return super()._identify(text, sends)
 
-    flow = Overtaken(db, FixedClock(NOW), keyring, signer, jobs)
+    flow = Overtaken(db, FixedClock(NOW), keyring, signer, jobs, meters)
     bounced = BOUNCED.format(q="A0", n=0, dsn="5.7.1")
     look_up(flow, tmp_path, case, case.postfix(0, "A0", ACTIVE.format(q="A0"), bounced))
     assert standing(db, case)[0] == "sent"

@@ -82,7 +82,7 @@ def test_the_numbers_stay_when_the_sends_are_gone(years_ago: Runtime) -> None:
     after = years_ago.reporting.report(OLD)
     assert datetime.fromisoformat(after.sends_dropped_at or "") == moment
     assert replace(after, sends_dropped_at=None) == before
-    assert years_ago.reporting.reconcile(OLD) == []
+    assert years_ago.reconciling.named(OLD) == []
     assert retention(years_ago).run() == [], "a second run finds nothing"
     assert years_ago.reporting.report(OLD) == after
 

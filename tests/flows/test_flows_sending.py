@@ -142,7 +142,7 @@ def test_what_the_relay_says_decides(shop: Runtime, sample: SampleFiles) -> None
     now = by_status(shop, campaign_id)
     assert (now["failed"], now["uncertain"], now["planned"]) == (1, 1, 1)
     assert shop.campaigns.status(campaign_id) == CampaignStatus.SENDING, "greylisted mail is not given up"
-    named = shop.reporting.reconcile(campaign_id)
+    named = shop.reconciling.named(campaign_id)
     assert [row["address"] for row in named] == [unclear]
     assert named[0]["message_id"].startswith("<")
     report = shop.reporting.report(campaign_id)

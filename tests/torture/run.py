@@ -125,7 +125,7 @@ def _of_the_sends(stage: Stage, campaign_id: int) -> dict[str, Any]:
                 text("select id, status, reason from sends where campaign_id = :id"), {"id": campaign_id}
             ).all()
             counters_agree = counts(session, campaign_id) == recount(session, campaign_id)
-        named = {int(row["send"]) for row in runtime.reporting.reconcile(campaign_id)}
+        named = {int(row["send"]) for row in runtime.reconciling.named(campaign_id)}
         ids = [line.split(" ")[1] for line in stage.received.read_text().splitlines()]
         received = Counter(parse_message_id(runtime.signer, identity)[1] for identity in ids)
     finally:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from campaigns.core.embedded import EmbeddedUrls
+from campaigns.core.locks import SCHEDULER_LOCK
 from campaigns.core.meters import METERS, Meters
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import approved, make_runtime
 from web.app import create_app
 from workers.app import make_app
-from workers.lock import SCHEDULER_LOCK, SessionLock
+from workers.lock import SessionLock
 
 Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -123,15 +122,6 @@ def test_a_send_that_may_not_go_yet_does_not_wait(shop: Runtime, sample: SampleF
     waited = value(client, "tailormail_oldest_planned_seconds")
     assert waited is not None
     assert 300 <= waited < 330
-
-
-@pytest.fixture
-def silent() -> Iterator[int]:
-    """A server that takes connections and never answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(50)
-        yield int(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize("trouble", ["hangs", "refuses"])

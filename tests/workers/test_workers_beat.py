@@ -17,8 +17,9 @@ from sqlalchemy import text
 
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
+from campaigns.core.locks import SCHEDULER_LOCK
 from tests.shop import SECRET
-from workers.lock import SCHEDULER_LOCK, SessionLock, is_held
+from workers.lock import SessionLock, is_held
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,15 +32,6 @@ QUICKLY = 1.6
 def redis_broker(servers: EmbeddedUrls, redis_client: object) -> str:
     """The URL of an empty Redis."""
     return (servers.redis_url or "").replace("db=0", "db=9")
-
-
-@pytest.fixture
-def silent() -> Iterator[int]:
-    """A port that takes connections and never says a word, as a server does that hangs."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(50)
-        yield int(listener.getsockname()[1])
 
 
 def test_hints_land_in_the_queues_that_workers_listen_to(redis_broker: str) -> None:

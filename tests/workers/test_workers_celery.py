@@ -93,7 +93,7 @@ def test_workers_killed_while_sending_lose_nobody_and_mail_nobody_twice(
     assert kept["sent"] + uncertain + kept["held_back"] == 80, "nobody is lost"
     assert kept["sent"] <= len(received) <= kept["sent"] + uncertain
     assert uncertain <= 2 * 2, "at most the mail in flight of each process that was killed"
-    assert len(told.reporting.reconcile(campaign_id)) == uncertain
+    assert len(told.reconciling.named(campaign_id)) == uncertain
 
 
 def _ended(runtime: Runtime, campaign_id: int) -> int:
@@ -154,11 +154,15 @@ def test_hints_do_not_pile_up_while_the_workers_are_away(told: Runtime) -> None:
     jobs = CeleryJobs(make_app(broker))
     for _ in range(5):
         jobs.send(40)
-        for _ in range(10):
+        for campaign_id in range(10):
             jobs.write_words()
+            jobs.plan(campaign_id)
     waiting = queue_lengths(broker)
     assert waiting["send"] == MOST_WAITING["send"]
     assert waiting["copy"] == MOST_WAITING["copy"]
+    assert waiting["plan"] == MOST_WAITING["plan"], (
+        "the sweep repeats those that a busy worker leaves waiting"
+    )
 
 
 @pytest.mark.slow

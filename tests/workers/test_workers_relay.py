@@ -19,6 +19,7 @@ from campaigns.flows.counters import counts, recount
 from campaigns.models import CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
+from tests.delivery.delivery_servers import HANG, ScriptedRelay
 from tests.shop import fill_shop, make_runtime
 from tests.workers.processes import RelaySink, celery, relay_sink, until, wait_for, worker_options
 from workers.app import make_app
@@ -147,6 +148,26 @@ def _once_each(told: Runtime, relay: RelaySink, campaign_id: int) -> None:
     received = Counter(send for send, _ in relay.arrivals(told, campaign_id))
     assert set(received.values()) == {1}
     assert set(received) == sent
+
+
+def test_a_relay_that_hangs_does_not_hold_up_a_deployment(told: Runtime, bigger: SampleFiles) -> None:
+    with ScriptedRelay([{"dot": HANG}]) as relay:
+        campaign_id = approved_with(told, bigger)
+        url = f"smtp://127.0.0.1:{relay.port}?tls=none"
+        with celery(told, "worker", *worker_options(), SMTP_URL=url) as worker:
+            told.campaigns.send(campaign_id, "test")
+            until(lambda: relay.whole, 40)
+            begin = time.monotonic()
+            worker.terminate()
+            worker.wait(30)
+            assert time.monotonic() - begin < 10
+        in_flight = len(relay.whole)
+    named = told.reconciling.named(campaign_id)
+    assert len(named) == in_flight
+    assert all("this process is to end" in row["reply"] for row in named), named
+    assert _statuses(told, campaign_id) == {"planned", "held_back", "uncertain"}, (
+        "and the rest was given back"
+    )
 
 
 def test_campaigns_share_by_weight_and_a_pace_holds_for_all_workers_together(

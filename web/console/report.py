@@ -26,14 +26,15 @@ class Step:
 @blueprint.get("/campaigns/<int:number>/report")
 def report(number: int) -> ResponseReturnValue:
     """Funnel, reasons, pictures, signals; and every uncertain send by name."""
-    flow = runtime().reporting
-    numbers = flow.report(number)
+    here = runtime()
+    numbers = here.reporting.report(number)
     return render_template(
         "console/report.html",
-        campaign=runtime().campaigns.show(number),
+        campaign=here.campaigns.show(number),
         report=numbers,
         funnel=_funnel(numbers),
-        uncertain=flow.reconcile(number) if numbers.uncertain else [],
+        uncertain=here.reconciling.named(number) if numbers.uncertain else [],
+        let_be=here.reconciling.let_be_count(number) if numbers.uncertain else 0,
     )
 
 

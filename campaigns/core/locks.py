@@ -1,0 +1,26 @@
+"""The keys of all advisory locks of PostgreSQL, in one place so that no two subjects share one.
+
+Such a lock is a number that everybody in the database shares, whether it is held by a transaction or by a
+session: two subjects with one key wait for each other without need, for as long as a scheduler lives.
+"""
+
+from __future__ import annotations
+
+SCHEMA_LOCK = 7_221_407
+"""Held while the schema is upgraded: two processes that start together must not both migrate."""
+
+SWEEP_LOCK = 7_221_408
+"""Held while the sends of expired leases are released: one sweep at a time is enough."""
+
+PARTITIONS_LOCK = 7_221_409
+"""Held by the transaction that makes a new range of partitions. Taken in the database, by the function
+`make_campaign_partitions` of migration 0002, which has this number in its text."""
+
+RETENTION_LOCK = 7_221_410
+"""Held while old ranges are dropped."""
+
+SCHEDULER_LOCK = 7_221_411
+"""Held by the scheduler that speaks, for as long as it lives."""
+
+PLANNING_LOCK = 7_221_412
+"""Held, with the number of a campaign as its second key, while the audience of that campaign is frozen."""
