@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test serve bench bench-send bench-freeze lint torture format clean
+.PHONY: demo test serve bench bench-send bench-open bench-freeze lint torture format clean
 
 demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve --json" passes arguments on
 	$(BIN)/tailormail demo $(ARGS)
@@ -22,6 +22,9 @@ bench: $(VENV)/.installed-dev  ## what this machine does: sending, opening
 
 bench-send: $(VENV)/.installed-dev  ## how fast a campaign goes out, beside bare processes; ARGS="--customers 2000 20000 200000"
 	$(BIN)/python -m benchmarks.send $(ARGS)
+
+bench-open: $(VENV)/.installed-dev  ## how fast pictures are chosen at open, beside a Flask view that does nothing; needs wrk
+	$(BIN)/python -m benchmarks.opens $(ARGS)
 
 bench-freeze: $(VENV)/.installed-dev  ## freezing a million sends, and claiming among millions; needs some GB of disk
 	$(BIN)/python -m benchmarks.freezing $(ARGS)

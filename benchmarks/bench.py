@@ -23,7 +23,7 @@ from campaigns.flows.plans import CampaignPlan, load_plan
 from campaigns.flows.wording import copy_request
 from campaigns.models import ConsentState, Customer
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
-from campaigns.sampleshop.pictures import HERO_KINDS, hero_picture
+from campaigns.sampleshop.pictures import campaign_pictures
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
 
 # What a developer has set must not change what is measured, nor send sample mail to strangers.
@@ -148,8 +148,8 @@ def _servers(folder: Path) -> Iterator[None]:
 def _write_shop(runtime: Runtime, customers: int, folder: Path) -> SampleFiles:
     shop = SampleShop(customers=customers, today=runtime.clock.now().date())
     files = shop.write(folder, pictures=False)
-    for kind in HERO_KINDS:
-        (files.campaign.parent / f"hero-{kind}.jpg").write_bytes(hero_picture(kind))
+    for name, body in campaign_pictures().items():
+        (files.campaign.parent / name).write_bytes(body)
     weather = [[latitude, longitude, sky] for (latitude, longitude), sky in shop.weather().items()]
     (runtime.settings.folder / SAMPLE_WEATHER).write_text(json.dumps(weather))
     return files

@@ -172,15 +172,36 @@ def campaign_show(campaign_id: int, json_: bool) -> None:
 @click.option(
     "--weather", default="", help="clear, cloud, fog, drizzle, rain, snow, showers, thunder, unknown."
 )
+@click.option("--temperature", default="", metavar="DEGREES", help="°C, whatever the weather says.")
+@click.option("--wind", default="", metavar="SPEED", help="km/h, whatever the weather says.")
+@click.option(
+    "--at", "moment", default="", metavar="TIME", help="When it is opened, such as 2026-12-24T22:00:00Z."
+)
+@click.option(
+    "--requester",
+    default="",
+    help="What opens it: direct, gmail_open, apple_mpp, yahoo, ...; behind a proxy, home decides the place.",
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False))
 @json_option
 def campaign_preview(
-    campaign_id: int, customer: str, place: str, weather: str, output: Path, json_: bool
+    campaign_id: int,
+    customer: str,
+    place: str,
+    weather: str,
+    temperature: str,
+    wind: str,
+    moment: str,
+    requester: str,
+    output: Path,
+    json_: bool,
 ) -> None:
     from campaigns.commands.previewing import write_preview
+    from campaigns.flows.viewing import Scene
 
+    scene = Scene.of(place, weather, moment, requester, temperature, wind)
     with connected() as runtime:
-        written = write_preview(runtime, campaign_id, customer, place, weather, output)
+        written = write_preview(runtime, campaign_id, customer, scene, output)
     as_json(written) if json_ else show_pairs(f"preview for {customer}", list(written.items()))
 
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 import redis
-from sqlalchemy import text
 
 from campaigns import cli
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.embedded import Embedded, EmbeddedUrls
 from campaigns.core.tokens import Signer
-from campaigns.models import Base, schema
+from campaigns.models import schema
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import SECRET, SHOP, Command, fill_shop, make_runtime
+from tests.tables import empty_tables
 
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail"
 
@@ -71,14 +71,6 @@ def db(database: Database) -> Iterator[Database]:
     """The database for tests that commit; emptied afterwards."""
     yield database
     empty_tables(database)
-
-
-def empty_tables(database: Database) -> None:
-    """Remove all rows; the ledger's guard against TRUNCATE steps aside for this one statement."""
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-    with database.transaction() as session:
-        session.execute(text("set local session_replication_role = replica"))
-        session.execute(text(f"truncate {tables} restart identity cascade"))
 
 
 @pytest.fixture

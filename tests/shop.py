@@ -56,3 +56,9 @@ def send_all(runtime: Runtime, campaign_id: int) -> None:
     runtime.sending.plan(campaign_id)
     while runtime.sending.send_batch(campaign_id).claimed or runtime.wordsmith.work():
         pass
+
+
+def record_opens(runtime: Runtime) -> None:
+    """Bring what this process has shown into the database, as its own flusher and a worker would in a moment."""
+    runtime.serve_log.flush()
+    runtime.draining.drain()

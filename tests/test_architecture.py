@@ -106,7 +106,7 @@ def test_only_db_commits() -> None:
 OUTSIDE = {
     "openai": {"campaigns.copywriting.model_writer"},
     "smtplib": {"campaigns.delivery.smtp"},
-    "maxminddb": {"campaigns.opentime.geo"},
+    "maxminddb": {"campaigns.opentime.place.geo"},
 }
 
 

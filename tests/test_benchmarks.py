@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -76,3 +77,18 @@ def test_sending_is_measured_beside_bare_processes() -> None:
     assert min(stages.values()) > 0
     assert told["real"]["statements_per_1000"] > 0
     assert 0 < told["real"]["peak_worker_own_mb"] <= told["real"]["peak_worker_mb"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed (Debian: apt-get install wrk)")
+def test_opening_is_measured_beside_a_view_that_does_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.opens", "--links", "40", "--seconds", "1", "--rounds", "1"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    told = json.loads(done.stdout)
+    assert told["answered"] <= told["recorded"] <= told["answered"] + told["unheard_at_most"]
+    assert told["not_200"] == told["socket_errors"] == 0
+    assert {"bare", "real"} <= told["full_speed"].keys()
+    assert min(told["ratio"], told["p99_ratio"], told["redis_bytes_a_customer"]) > 0

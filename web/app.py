@@ -20,6 +20,7 @@ from web.console.wording import install_filters
 from web.measuring import Measures
 from web.parts import EXTENSION, caller_key
 from web.public.health import MEASURES
+from web.public.opens import PicturesFirst
 from web.security import CONSOLE_PATH, ConsoleSessions, add_security_headers
 
 SIGN_IN_LIMIT = "10 per minute; 60 per hour"
@@ -58,6 +59,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.after_request(add_security_headers)
     _install_pages(app, runtime)
     errors.install(app)
+    app.wsgi_app = PicturesFirst(app.wsgi_app, lambda: runtime.opening, measures)  # type: ignore[method-assign]
     return app
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 
 import redis
@@ -31,6 +33,10 @@ class Measures:
     def __init__(self, runtime: Runtime) -> None:
         self.registry = CollectorRegistry()
         self._meters = runtime.meters
+        # Noted one by one and counted together: a lock for each would cost more than many a picture.
+        self._pictures: deque[float] = deque()
+        self._counting = threading.Lock()
+        self._flushed = time.monotonic()
         self.registry.register(_Everything(self._meters, Readings(runtime)))
 
     def install(self, app: Flask) -> None:
@@ -40,7 +46,26 @@ class Measures:
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format, within two seconds whatever is down."""
+        self._count_pictures()
         return generate_latest(self.registry)
+
+    def picture(self, seconds: float) -> bool:
+        """Note an open-time picture, which Flask never sees; whether it is time to `flush`."""
+        self._pictures.append(seconds)
+        return time.monotonic() - self._flushed >= _FLUSH_SECONDS
+
+    def flush(self) -> None:
+        """Hand on what was measured. Redis may hang, so it is for after an answer has gone out."""
+        self._flushed = time.monotonic()
+        self._count_pictures()
+        self._meters.flush()
+
+    def _count_pictures(self) -> None:
+        with self._counting:
+            took = [self._pictures.popleft() for _ in range(len(self._pictures))]
+        if took:
+            self._meters.add("requests", len(took), endpoint="opens.picture", method="GET", status="200")
+            self._meters.observe_all("request_seconds", took, endpoint="opens.picture")
 
     @staticmethod
     def _begin() -> None:

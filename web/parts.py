@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import current_app, request
 
 from campaigns.flows.opening import Asker
-from campaigns.opentime.address import client_address
+from campaigns.opentime.place.address import client_address
 from campaigns.runtime import Runtime
 
 EXTENSION = "tailormail"

@@ -1,4 +1,4 @@
-"""What PostgreSQL and the broker say when Prometheus asks, each in a thread and with a time limit."""
+"""What PostgreSQL, the broker and the stream of serves say when Prometheus asks, each in a thread and with a time limit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from campaigns.core.db import Database
 from campaigns.core.locks import SCHEDULER_LOCK
 from campaigns.core.log import get_logger
+from campaigns.opentime.serving.serve_stream import ServeStream
 from campaigns.runtime import Runtime
 from workers.broker import broker_url, queue_lengths
 from workers.lock import is_held
@@ -58,7 +59,11 @@ class Readings:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._parts = (_Reading("database", self._read_database), _Reading("broker", self._read_broker))
+        self._parts = (
+            _Reading("database", self._read_database),
+            _Reading("broker", self._read_broker),
+            _Reading("serves", self._read_serves),
+        )
         self._deadline = 0.0
 
     def begin(self) -> None:
@@ -87,6 +92,15 @@ class Readings:
         for queue, length in queue_lengths(broker_url(self._runtime)).items():
             family.add_metric([queue], length)
         return [family]
+
+    def _read_serves(self) -> Families:
+        length, seconds = ServeStream(self._runtime.redis).waiting()
+        return [
+            _one(
+                "tailormail_serves_waiting", "Groups of open-time pictures served that wait in Redis.", length
+            ),
+            _one("tailormail_serves_waiting_seconds", "For how long the first of them has waited.", seconds),
+        ]
 
 
 class _Reading:

@@ -21,6 +21,8 @@ try:
     configure_logging(_settings.log_level, _settings.log_json)
     _runtime = Runtime(_settings).start()
     _runtime.jobs = CeleryJobs(make_app(broker_url(_runtime)))
+    # Made before many threads ask for them at once; whoever opens a mail first need not wait for Apple's list.
+    _made = (_runtime.opening, _runtime.feedback)
 except TailormailError as error:
     sys.exit(f"tailormail: {error.message}")
 app = create_app(_runtime)

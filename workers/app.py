@@ -36,8 +36,44 @@ SWEEP_SECONDS = 1.7
 # they would pile up while the workers are away, and all be run at their return. Celery's own way, a time at
 # which a task expires, is read off the clock of whoever takes it: one host whose clock is ahead would take
 # all of them and throw them away.
-MOST_WAITING = {"plan": 8, "copy": 16, "send": 100}
+MOST_WAITING = {"plan": 8, "copy": 16, "send": 100, "feedback": 8}
+# Where a withdrawal could not be told to those who answer image requests, they are told after so long.
+CATCH_UP_SECONDS = 5.0
+DRAIN_SECONDS = 2.0
 RETENTION_EXPIRES = 6 * 3600.0
+
+_ROUTES: dict[str, Any] = {
+    "tailormail.plan": {"queue": "plan"},
+    "tailormail.sweep": {"queue": "plan"},
+    "tailormail.retention": {"queue": "plan"},
+    "tailormail.train": {"queue": "pick"},
+    "tailormail.pick*": {"queue": "pick"},
+    "tailormail.warm": {"queue": "pick"},
+    "tailormail.copy*": {"queue": "copy"},
+    "tailormail.send*": {"queue": "send"},
+    "tailormail.feedback*": {"queue": "feedback"},
+    "tailormail.open_states": {"queue": "feedback"},
+    "tailormail.drain": {"queue": "feedback"},
+}
+_SCHEDULE: dict[str, Any] = {
+    "sweep": {
+        "task": "tailormail.sweep",
+        "schedule": SWEEP_SECONDS,
+    },
+    "open_states": {
+        "task": "tailormail.open_states",
+        "schedule": CATCH_UP_SECONDS,
+    },
+    "drain": {
+        "task": "tailormail.drain",
+        "schedule": DRAIN_SECONDS,
+    },
+    "retention": {
+        "task": "tailormail.retention",
+        "schedule": crontab(hour="3", minute="17"),  # UTC, when few mails go out
+        "options": {"expires": RETENTION_EXPIRES},
+    },
+}
 
 _AWAY_SECONDS = 1.0
 
@@ -100,29 +136,9 @@ def make_app(broker: str, patience: float = 1.0) -> HintingCelery:
         worker_prefetch_multiplier=1,
         task_queues=queues(broker),
         task_default_queue="plan",
-        task_routes={
-            "tailormail.plan": {"queue": "plan"},
-            "tailormail.sweep": {"queue": "plan"},
-            "tailormail.retention": {"queue": "plan"},
-            "tailormail.train": {"queue": "pick"},
-            "tailormail.pick*": {"queue": "pick"},
-            "tailormail.warm": {"queue": "pick"},
-            "tailormail.copy*": {"queue": "copy"},
-            "tailormail.send*": {"queue": "send"},
-            "tailormail.feedback*": {"queue": "feedback"},
-        },
+        task_routes=_ROUTES,
         beat_scheduler="workers.beat:LockedScheduler",
-        beat_schedule={
-            "sweep": {
-                "task": "tailormail.sweep",
-                "schedule": SWEEP_SECONDS,
-            },
-            "retention": {
-                "task": "tailormail.retention",
-                "schedule": crontab(hour="3", minute="17"),  # UTC, when few mails go out
-                "options": {"expires": RETENTION_EXPIRES},
-            },
-        },
+        beat_schedule=_SCHEDULE,
         broker_connection_retry_on_startup=True,
         # A worker that lost its broker finishes what it has: the database knows what is done.
         worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -20,6 +20,12 @@ from workers.lock import SessionLock
 log = get_logger(__name__)
 
 STANDBY_SECONDS = 1.0
+# What comes so often that it would pile up while no worker is there, and the queue that it waits in.
+_FREQUENT = {
+    "tailormail.sweep": "plan",
+    "tailormail.open_states": "feedback",
+    "tailormail.drain": "feedback",
+}
 
 
 class LockedScheduler(Scheduler):
@@ -55,7 +61,8 @@ class LockedScheduler(Scheduler):
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
         """Publish what is due. A broker that is away is one line: it is due again in a moment."""
         try:
-            if entry.task == "tailormail.sweep" and self.app.room_for_hints("plan") <= 0:
+            queue = _FREQUENT.get(entry.task)
+            if queue is not None and self.app.room_for_hints(queue) <= 0:
                 return
             # Without the producer that Celery keeps for beat: that one waits for the broker, silently,
             # and meanwhile the lock would be held by somebody who does nothing.

@@ -29,3 +29,11 @@ class CeleryJobs:
 
     def train(self) -> None:
         self._app.send_task("tailormail.train")
+
+    def catch_up(self) -> None:
+        if self._app.room_for_hints("feedback") > 0:
+            self._app.send_task("tailormail.open_states")
+
+    def drain(self) -> None:
+        if self._app.room_for_hints("feedback") > 0:
+            self._app.send_task("tailormail.drain")

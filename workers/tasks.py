@@ -29,8 +29,31 @@ def copy() -> None:
 
 @shared_task(name="tailormail.warm")
 def warm(campaign_id: int) -> None:
-    """Fetch the weather of a campaign's audience."""
-    runtime().warming.run(campaign_id)
+    """Fetch what the first opens of a campaign's audience will ask for: consents, pictures, products, weather."""
+    here = runtime()
+    here.open_states.warm(campaign_id)
+    here.warming.run(campaign_id)
+    if here.product_pictures.run(campaign_id):
+        here.warming.products(campaign_id)  # now with these pictures
+
+
+@shared_task(name="tailormail.open_states")
+def open_states() -> None:
+    """Tell those who answer image requests of consents and homes that have changed."""
+    runtime().open_states.catch_up()
+
+
+@shared_task(name="tailormail.drain")
+def drain() -> None:
+    """Bring what was served into the database, and before that withdrawals to those who answer image requests.
+
+    Both wait in one queue, and when much is opened drainings fill it: nobody's withdrawal waits for them.
+    """
+    here = runtime()
+    try:
+        here.open_states.catch_up(1.0)
+    finally:
+        here.draining.drain()
 
 
 @shared_task(name="tailormail.sweep")

@@ -16,6 +16,8 @@ from campaigns.core.errors import BadInput
 from campaigns.core.settings import SmtpAddress
 from campaigns.delivery.relay_plan import load_relay_plan
 from campaigns.delivery.smtp import SmtpTransport
+from campaigns.opentime.drawing.fonts import faces, scripts_drawn, use_fonts
+from campaigns.opentime.place.requester import RequesterPatterns
 from campaigns.runtime import Runtime
 
 _SECONDS = 5.0
@@ -82,19 +84,23 @@ def _service_findings(runtime: Runtime) -> Iterator[Finding]:
     s = runtime.settings
     model = f"{s.llm_model} at {s.openai_base_url or 'OpenAI'}"
     yield check("copy", model if s.uses_model else "the offline writer", lambda: _model(runtime))
-    yield check(
-        "weather", s.weather_url or "what the sample supplies, else unknown", lambda: _weather(runtime)
-    )
+    speaks = "MET Norway" if s.asks_met_norway else "Open-Meteo"
+    service = f"{s.weather_url} ({speaks})" if s.weather_url else "what the sample supplies, else unknown"
+    yield check("weather", service, lambda: _weather(runtime))
     yield check(
         "places",
         str(s.geoip_path or "the customers' homes only"),
-        lambda: "loaded" if runtime.geo else "no mmdb file is set",
+        lambda: _geo(runtime),
     )
     yield check(
         "Apple egress list",
         str(s.apple_egress_path or "none"),
-        lambda: "loaded" if runtime.apple else "no list is set",
+        lambda: _apple(runtime),
     )
+    yield check(
+        "requesters", str(s.requesters_path or "the list of the package"), lambda: _requesters(runtime)
+    )
+    yield check("fonts", s.font_path or "Source Sans", lambda: _fonts(runtime))
 
 
 def _model(runtime: Runtime) -> str:
@@ -104,6 +110,49 @@ def _model(runtime: Runtime) -> str:
     if base:
         requests.get(base, timeout=_SECONDS)
     return "answers" if base else "key is set"
+
+
+def _geo(runtime: Runtime) -> str | Verdict:
+    if not runtime.settings.geoip_path:
+        return "no mmdb file is set"
+    if runtime.geo is None:
+        return error(
+            "it cannot be read: homes decide where addresses would; name a GeoLite2-City file or none"
+        )
+    return "loaded"
+
+
+def _apple(runtime: Runtime) -> str | Verdict:
+    if runtime.apple is None or runtime.gazetteer is None:
+        return "no list is set"
+    if not len(runtime.apple):
+        return error("nothing can be read from it: Apple's fetches are told by their User-Agent alone")
+    if not len(runtime.gazetteer):
+        return warning("its cities cannot be placed, homes decide: pip install 'tailormail[apple]'")
+    cities = [city for city in runtime.apple.cities() if city[2]]
+    known = sum(runtime.gazetteer(*city) is not None for city in cities)
+    return f"{len(runtime.apple):,} networks; {known:,} of {len(cities):,} cities are known"
+
+
+def _requesters(runtime: Runtime) -> str | Verdict:
+    path = runtime.settings.requesters_path
+    if path is None:
+        return "loaded"
+    try:
+        RequesterPatterns.load(path)
+    except BadInput as problem:
+        return error(f"{problem.message}; the list of the package is used instead")
+    return "loaded"
+
+
+def _fonts(runtime: Runtime) -> str:
+    use_fonts(runtime.settings.font_files)
+    drawn = scripts_drawn()
+    able = ", ".join(script for script, known in drawn.items() if known)
+    lacking = ", ".join(script for script, known in drawn.items() if not known)
+    names = ", ".join(dict.fromkeys(face.name for face in faces()))
+    lacks = f"; texts in {lacking} cannot be drawn: the default picture is shown" if lacking else ""
+    return f"{names}: draws {able}{lacks}"
 
 
 def _weather(runtime: Runtime) -> str:

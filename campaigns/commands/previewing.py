@@ -7,31 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from campaigns.flows.viewing import Scene
-from campaigns.opentime.pictures import EXTENSIONS
+from campaigns.opentime.drawing.pictures import EXTENSIONS
 from campaigns.runtime import Runtime
 
 
 def write_preview(
-    runtime: Runtime, campaign_id: int, customer: str, place: str, weather: str, folder: Path
+    runtime: Runtime, campaign_id: int, customer: str, scene: Scene, folder: Path
 ) -> dict[str, Any]:
     """Write mail.html, mail.txt, mail.eml, why.json and the pictures shown; returns what explains the mail.
 
     Raises:
-        NotFound, BadInput: no such campaign, customer, place or weather.
+        NotFound, BadInput: no such campaign, customer, place, weather or requester.
     """
-    preview = runtime.viewing.preview(campaign_id, customer, Scene(place=place, weather=weather))
+    preview = runtime.viewing.preview(campaign_id, customer, scene)
     folder.mkdir(parents=True, exist_ok=True)
     html = preview.letter.rendered.html
-    for name, choice in preview.shown.items():
-        found = runtime.opening.hosted(choice.picture)
-        if found is not None:
-            media_type, body = found
-            file = folder / f"{name}.{EXTENSIONS[media_type]}"
-            file.write_bytes(body)
-            # The folder can be looked at without a server.
-            html = html.replace(
-                f"{runtime.settings.public_url}/i/{choice.picture}.{EXTENSIONS[media_type]}", file.name
-            )
+    for name, picture in preview.pictures.items():
+        file = folder / f"{name}.{EXTENSIONS[picture.media_type]}"
+        file.write_bytes(picture.body)
+        # The folder can be looked at without a server.
+        html = html.replace(picture.url, file.name)
     explained = preview.explained()
     (folder / "mail.html").write_text(html, encoding="utf-8")
     (folder / "mail.txt").write_text(preview.letter.rendered.text, encoding="utf-8")

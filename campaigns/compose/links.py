@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from campaigns.core.clock import Clock, SystemClock
 from campaigns.core.errors import BadInput, BadToken
 from campaigns.core.tokens import Signer
 
@@ -21,12 +23,14 @@ UNKNOWN_CAMPAIGN = 0
 
 # How many numbers a token carries. The campaign comes first: sends are partitioned by it.
 _NUMBERS = {
-    "open": 3,  # campaign, send, slot
     "click": 4,  # campaign, send, kind, number
     "view": 2,  # campaign, send
     "unsubscribe": 3,  # campaign, customer, send
     "preferences": 3,  # campaign, customer, send
 }
+
+
+_COUNTED_FROM = 1_577_836_800  # 2020-01-01: seconds since then take a byte less than seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,20 @@ class Links:
     unsubscribe: str
     preferences: str
     view: str
+
+
+class OpenLink(NamedTuple):
+    """What the link of a picture says.
+
+    Customer 0 and no moment where the mail was sent before links said them; campaign 0, before those said that.
+    `composed_at` is in seconds since 1970: when the mail was written out, right before it was handed over.
+    """
+
+    campaign_id: int
+    send_id: int
+    slot: int
+    customer_id: int = 0
+    composed_at: int | None = None
 
 
 @lru_cache(maxsize=8192)  # The same shop's URLs stand in every mail.
@@ -75,8 +93,9 @@ class LinkMaker:
     `public_url` is where the public pages answer, with or without a slash at its end.
     """
 
-    def __init__(self, signer: Signer, public_url: str) -> None:
+    def __init__(self, signer: Signer, public_url: str, clock: Clock | None = None) -> None:
         self._signer = signer
+        self._clock = clock or SystemClock()
         self._base = checked_url(public_url, where="public_url").rstrip("/")
 
     def links(self, ref: SendRef, call_to_action_url: str) -> Links:
@@ -109,14 +128,14 @@ class LinkMaker:
         if not 0 <= slot_index < PIXEL_SLOT:
             raise BadInput(f"must be between 0 and {PIXEL_SLOT - 1}", where="slot index")
         if ref.tracked:
-            return self._url("o", "open", ref.campaign_id, ref.send_id, slot_index) + f".{extension}"
+            return self._open(ref, slot_index) + f".{extension}"
         return self._url("o", "open-anon", ref.campaign_id, slot_index) + f".{extension}"
 
     def pixel(self, ref: SendRef) -> str | None:
         """The open pixel, only for customers who granted open_tracking."""
         if not ref.tracked:
             return None
-        return self._url("o", "open", ref.campaign_id, ref.send_id, PIXEL_SLOT) + ".gif"
+        return self._open(ref, PIXEL_SLOT) + ".gif"
 
     def unsubscribe(self, ref: SendRef) -> str:
         """Where one POST unsubscribes (RFC 8058); the token grants nothing else."""
@@ -130,12 +149,34 @@ class LinkMaker:
         """The same mail in a browser."""
         return self._url("v", "view", ref.campaign_id, ref.send_id)
 
+    def _open(self, ref: SendRef, slot: int) -> str:
+        # With the customer, so that consent can be looked up without finding the send first; and with the moment,
+        # by which a gateway that fetches right after the delivery gives itself away.
+        at = max(0, int(self._clock.now().timestamp()) - _COUNTED_FROM)
+        return self._url("o", "open", ref.campaign_id, ref.send_id, slot, ref.customer_id, at)
+
     def _url(self, path: str, kind: str, *numbers: int) -> str:
         return f"{self._base}/{path}/{self._signer.sign(kind, *numbers)}"
 
 
+def read_open(signer: Signer, token: str) -> OpenLink:
+    """What the token of a picture says, also of mails sent by earlier versions.
+
+    Raises:
+        BadToken: forged, damaged or of another kind.
+    """
+    numbers = signer.verify("open", token)
+    if len(numbers) == 5:
+        return OpenLink(*numbers[:4], _COUNTED_FROM + numbers[4])
+    if len(numbers) == 3:
+        return OpenLink(*numbers)
+    if len(numbers) == 2:
+        return OpenLink(UNKNOWN_CAMPAIGN, *numbers)
+    raise BadToken("this link is damaged")
+
+
 def read_link(signer: Signer, kind: str, token: str) -> tuple[int, ...]:
-    """The numbers of a mail's link, the campaign first; `kind` is open, click, view, unsubscribe or preferences.
+    """The numbers of a mail's link, the campaign first; `kind` is click, view, unsubscribe or preferences.
 
     Links of mails sent before tokens said the campaign still work: it is UNKNOWN_CAMPAIGN then.
 

@@ -28,6 +28,14 @@ class Jobs(Protocol):
         """Train the recommender on what is there now."""
         ...
 
+    def catch_up(self) -> None:
+        """Many customers' consents or homes have changed: tell those who answer image requests."""
+        ...
+
+    def drain(self) -> None:
+        """Bring what was served into the database."""
+        ...
+
 
 class NoJobs:
     """Hints nobody: the scheduler will find the work."""
@@ -45,6 +53,12 @@ class NoJobs:
         pass
 
     def train(self) -> None:
+        pass
+
+    def catch_up(self) -> None:
+        pass
+
+    def drain(self) -> None:
         pass
 
 
@@ -68,3 +82,9 @@ class RecordedJobs:
 
     def train(self) -> None:
         self.hints.append(("train", 0))
+
+    def catch_up(self) -> None:
+        self.hints.append(("catch_up", 0))
+
+    def drain(self) -> None:
+        self.hints.append(("drain", 0))

@@ -24,3 +24,6 @@ SCHEDULER_LOCK = 7_221_411
 
 PLANNING_LOCK = 7_221_412
 """Held, with the number of a campaign as its second key, while the audience of that campaign is frozen."""
+
+DRAINING_LOCK = 7_221_413
+"""Held while serves are drained into the database, and while somebody is erased, whom nothing may be added to."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,6 +73,9 @@ METERS: dict[str, Meter] = {
     ),
     "pacing_wait_seconds": Meter("Seconds that mail waited for its turn.", ("limit",)),
     "letters_failed": Meter("Mails that could not be written."),
+    "serves_drained": Meter("Open-time pictures served, as far as they are in the database."),
+    "serves_spooled": Meter("Open-time pictures whose record went to disk because Redis was away."),
+    "serves_dropped": Meter("Open-time pictures whose record was lost: neither Redis nor the disk took it."),
     "feedback": Meter("Events that came back from recipients and providers, by kind.", ("kind",)),
     "last_batch_timestamp_seconds": Meter("When a batch was last finished.", sort=Sort.GAUGE),
     "requests": Meter("HTTP requests answered.", ("endpoint", "method", "status")),
@@ -122,6 +126,18 @@ class Meters:
         place = bisect_left(bounds, value)
         self._put(self._added, (*series, str(bounds[place]) if place < len(bounds) else _LAST), 1)
         self._put(self._added, (*series, _SUM), value)
+
+    def observe_all(self, name: str, values: Sequence[float], **labels: str) -> None:
+        """Count one occurrence of each of these sizes.
+
+        Raises:
+            ValueError: the meter is not declared as a histogram with these labels.
+        """
+        series = _series(name, Sort.HISTOGRAM, labels)
+        bounds = METERS[name].bounds
+        for place, n in Counter(bisect_left(bounds, value) for value in values).items():
+            self._put(self._added, (*series, str(bounds[place]) if place < len(bounds) else _LAST), n)
+        self._put(self._added, (*series, _SUM), sum(values))
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

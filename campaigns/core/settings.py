@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets as random_secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
@@ -15,6 +18,7 @@ from campaigns.core.once import written_once
 from campaigns.core.zones import zone_named
 
 _MINIMUM_SECRET = 32
+_CONTACT = re.compile(r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+\.[!-~]+")
 
 
 class SmtpAddress:
@@ -67,10 +71,22 @@ class Settings(BaseSettings):
     )
     llm_model: str = "gpt-5-mini"
     llm_timeout: float = Field(20.0, gt=0, description="Seconds for one call of the model.")
-    weather_url: str | None = Field(None, description="Open-Meteo or compatible; unset: no weather.")
+    weather_url: str | None = Field(
+        None, description="Open-Meteo, MET Norway or compatible; unset: no weather."
+    )
     weather_key: str | None = None
+    weather_provider: Literal["open-meteo", "met-norway"] | None = Field(
+        None, description="What the weather service speaks; unset: its URL tells."
+    )
+    weather_contact: str | None = Field(
+        None, description="E-mail address or web site for MET Norway to reach you by."
+    )
     geoip_path: Path | None = Field(None, description="A city database in mmdb form.")
     apple_egress_path: Path | None = Field(None, description="Apple's egress-ip-ranges.csv.")
+    requesters_path: Path | None = Field(None, description="TOML file of who fetches images.")
+    font_path: str | None = Field(
+        None, description="Font files for what is drawn at open, divided as in PATH; unset: Source Sans."
+    )
     trusted_proxies: int = Field(0, ge=0, description="Load balancers in front that set X-Forwarded-For.")
     timezone: str = Field("UTC", description="Time zone of customers whose own is unknown.")
     log_level: str = "INFO"
@@ -128,6 +144,22 @@ class Settings(BaseSettings):
             raise ValueError("must be a time zone such as Europe/Oslo")
         return value
 
+    @field_validator("weather_url")
+    @classmethod
+    def _weather_url_is_a_web_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be a web address such as https://weather.example.com")
+        return value
+
+    @field_validator("weather_contact")
+    @classmethod
+    def _contact_can_be_reached(cls, value: str | None) -> str | None:
+        # It becomes part of a header: no other signs than an address or a web site has.
+        if value and not _CONTACT.fullmatch(value):
+            raise ValueError("must be an e-mail address, or a web site such as https://example.com")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _secrets_are_long(cls, value: str | None) -> str | None:
@@ -150,6 +182,19 @@ class Settings(BaseSettings):
         """The name that this sender gives to relays (RFC 5321, 4.1.1.1)."""
         host = urlsplit(self.public_url).hostname or "localhost"
         return f"[{host}]" if host.replace(".", "").isdigit() else host
+
+    @property
+    def asks_met_norway(self) -> bool:
+        """Whether the weather service speaks as MET Norway does; otherwise as Open-Meteo."""
+        if self.weather_provider:
+            return self.weather_provider == "met-norway"
+        parts = urlsplit(self.weather_url or "")
+        return parts.path.startswith("/weatherapi") or parts.hostname == "api.met.no"
+
+    @property
+    def font_files(self) -> list[Path]:
+        """The font files to prefer, best first."""
+        return [Path(part).expanduser() for part in (self.font_path or "").split(os.pathsep) if part.strip()]
 
     @property
     def uses_model(self) -> bool:
@@ -199,9 +244,15 @@ def _problems_between(settings: Settings) -> list[str]:
         )
     if settings.dkim_key and "-----BEGIN" not in settings.dkim_key and not Path(settings.dkim_key).is_file():
         problems.append(f"TAILORMAIL_DKIM_KEY: there is no file {settings.dkim_key}")
+    if settings.weather_provider and not settings.weather_url:
+        problems.append("TAILORMAIL_WEATHER_PROVIDER: needs TAILORMAIL_WEATHER_URL as well")
+    if settings.asks_met_norway and not settings.weather_contact:
+        problems.append(
+            "TAILORMAIL_WEATHER_CONTACT: MET Norway wants to know whom to write to;"
+            " give an e-mail address or a web site"
+        )
     for name, path in (
         ("GEOIP", settings.geoip_path),
-        ("APPLE_EGRESS", settings.apple_egress_path),
         ("DELIVERY", settings.delivery_path),
     ):
         if path and not path.is_file():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 # SIGTERM is promised to be obeyed within 10 s; what remains is for commits, QUIT and the end of the process.
-SECONDS_AFTER_STOP = 7.0
+SECONDS_AFTER_STOP = 5.0
 OVER = "this process is to end, and the relay keeps it waiting"
 # SIGTERM reaches the parent of the worker processes only, and wakes nobody who waits for a relay.
 LOOK_SECONDS = 0.25

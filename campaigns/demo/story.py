@@ -99,6 +99,7 @@ class Story:
             second = self._approved(files.second_campaign)
             self._send(second)
         with self.stage("report", "reading the reports"):
+            self._wait(lambda: not self._runtime.draining.waiting(), "what was opened was not recorded")
             summary = self._summary(first, second, played, inbox)
         return replace(summary, stages=dict(self.stages))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +75,7 @@ class Summary:
         """The same for people: what, and how many."""
         j, r = self.to_json(), self.report
         reasons = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in r.held_back.items())
-        shown = ", ".join(
-            f"{n} {variant}" for variants in r.pictures.values() for variant, n in variants.items()
-        )
+        shown = "; ".join(f"{slot}: {_shown(variants)}" for slot, variants in r.pictures.items())
         return [
             ("customers in the audience", f"{j['customers']:,}"),
             ("held back", f"{j['held_back']:,}  ({reasons})"),
@@ -89,3 +88,10 @@ class Summary:
             ("ordered afterwards", str(j["orders_after"])),
             ("second campaign sent", f"{j['second_campaign_sent']:,}  (without those who unsubscribed)"),
         ]
+
+
+def _shown(variants: Mapping[str, int]) -> str:
+    """How often each picture of a slot was shown; cards, of which there is one for each product, together."""
+    cards = [n for variant, n in variants.items() if variant.startswith("card of ")]
+    told = [f"{n} {variant}" for variant, n in variants.items() if not variant.startswith("card of ")]
+    return ", ".join([*told, f"{sum(cards)} cards of {len(cards)} products"] if cards else told)

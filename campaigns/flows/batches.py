@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from time import monotonic, process_time
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -84,6 +85,7 @@ class _Run:
 class BatchLine:
     """Runs batches; one object belongs to one process, because its transport does.
 
+    `remember_picks` is told which products (ids by send) the pictures of mails will ask for that are about to go.
     `stopping` says whether this process is asked to end: the mail in flight is finished, the rest given back.
     """
 
@@ -99,6 +101,7 @@ class BatchLine:
         admission: Admission,
         meters: Meters,
         lease: timedelta,
+        remember_picks: Callable[[Mapping[int, Sequence[Any]]], None],
         words_elsewhere: bool = False,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -111,6 +114,7 @@ class BatchLine:
         self._admission = admission
         self._meters = meters
         self._lease = lease
+        self._remember_picks = remember_picks
         self._words_elsewhere = words_elsewhere
         self._stopping = stopping
         self._random = Random()
@@ -186,6 +190,13 @@ class BatchLine:
                 moved = move(session, plan.id, run.worker, JUST_HELD, stopped)
                 intents = [Intent(r.send.id, r.picks, r.copy_id) for r in group if r.send.id not in refused]
                 going = begin(session, plan.id, run.worker, intents)
+                if any(slot.asks_picks for slot in plan.slots):
+                    picked = {
+                        one.send_id: [pick[0] for pick in one.picks]
+                        for one in intents
+                        if one.send_id in going
+                    }
+                    session.after_commit(lambda: self._remember_picks(picked))
                 _shift(deltas, moved, run.stood, SendStatus.HELD_BACK)
                 _shift(deltas, going, run.stood, SendStatus.SENDING)
                 run.tally[SendStatus.HELD_BACK] += len(moved)

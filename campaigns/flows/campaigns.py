@@ -23,7 +23,7 @@ from campaigns.flows.definition import CampaignFile, check_campaign, read_campai
 from campaigns.flows.hosting import keep_pictures
 from campaigns.flows.plans import get_campaign
 from campaigns.models import Campaign, CampaignStatus, CampaignTransition
-from campaigns.opentime.slots import parse_slots
+from campaigns.opentime.slots.slots import parse_slots
 
 _RUNNING = (CampaignStatus.PLANNING, CampaignStatus.SENDING)
 
@@ -37,40 +37,41 @@ class Campaigns:
         self._jobs = jobs
 
     def create_from_file(self, path: Path) -> int:
-        """Create a draft from a TOML file; pictures are read from beside it. Returns its number.
+        """Create a draft from a TOML file, with pictures and lists of shops beside it. Returns its number.
 
         Raises:
             BadInput: names the file and the field, nothing is created.
         """
         folder = path.resolve().parent
 
-        def read_picture(name: str) -> bytes:
+        def read_file(name: str) -> bytes:
             file = (folder / name).resolve()
             if not file.is_relative_to(folder):
-                raise BadInput(f"{name}: pictures must lie beside the campaign file", where=path.name)
+                raise BadInput(f"{name}: files must lie beside the campaign file", where=path.name)
             try:
                 return file.read_bytes()
             except OSError as error:
                 raise BadInput(f"{name}: {error.strerror}", where=path.name) from None
 
-        return self._create(read_campaign_file(path), read_picture)
+        return self._create(read_campaign_file(path), read_file)
 
-    def create(self, raw: dict[str, Any], pictures: dict[str, bytes]) -> int:
-        """The same from an already parsed description and its pictures by name."""
+    def create(self, raw: dict[str, Any], files: dict[str, bytes]) -> int:
+        """The same from an already parsed description and its pictures and lists of shops by name."""
 
-        def read_picture(name: str) -> bytes:
-            if name not in pictures:
-                raise BadInput(f"there is no picture {name}", where="slots")
-            return pictures[name]
+        def read_file(name: str) -> bytes:
+            if name not in files:
+                raise BadInput(f"there is no file {name}", where="slots")
+            return files[name]
 
-        return self._create(check_campaign(raw, where="campaign"), read_picture)
+        return self._create(check_campaign(raw, where="campaign"), read_file)
 
-    def _create(self, description: CampaignFile, read_picture: Callable[[str], bytes]) -> int:
+    def _create(self, description: CampaignFile, read_file: Callable[[str], bytes]) -> int:
         template = load_template(description.template)
         parse_segment(description.segment)
         brief = parse_brief(description.brief)
         checked_url(brief.call_to_action_url, where="brief.call_to_action_url")
-        slots, files = parse_slots(description.slots, read_picture)
+        now, picks = self._clock.now(), description.picks
+        slots, pictures = parse_slots(description.slots, read_file, now, picks)
         unknown = [slot.name for slot in slots if slot.name not in template.slots]
         if unknown:
             known = ", ".join(template.slots) or "none"
@@ -80,7 +81,7 @@ class Campaigns:
             )
         start = description.schedule.start
         with self._db.transaction() as session:
-            keep_pictures(session, files)
+            keep_pictures(session, pictures)
             campaign = Campaign(
                 **description.model_dump(
                     include={"name", "template", "picks", "sender", "reply_to", "postal_address", "segment"}

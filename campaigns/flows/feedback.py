@@ -16,13 +16,16 @@ from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.log import get_logger
 from campaigns.core.meters import Meters
 from campaigns.core.tokens import Signer
+from campaigns.flows.gallery import Gallery
 from campaigns.flows.happenings import Happening, record_event
 from campaigns.flows.mailed import campaign_of, mailed
+from campaigns.flows.open_states import OpenStates
 from campaigns.flows.opening import Asker
-from campaigns.models import PURPOSES, Campaign, Customer, Product, Send, SlotServe
-from campaigns.opentime.address import client_address
-from campaigns.opentime.requester import classify
-from campaigns.opentime.slots import SlotDefinition
+from campaigns.flows.shown import Showing
+from campaigns.models import PURPOSES, Campaign, Customer, Product, Send
+from campaigns.opentime.place.address import client_address
+from campaigns.opentime.place.apple_egress import AppleEgress
+from campaigns.opentime.place.requester import RequesterPatterns, classify
 
 log = get_logger(__name__)
 
@@ -44,10 +47,28 @@ class Preferences:
 class Feedback:
     """Clicks, unsubscribes and preferences; tokens are checked here."""
 
-    def __init__(self, db: Database, clock: Clock, signer: Signer, trusted_hops: int, meters: Meters) -> None:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        signer: Signer,
+        gallery: Gallery,
+        showing: Showing,
+        open_states: OpenStates,
+        patterns: RequesterPatterns,
+        apple: AppleEgress | None,
+        trusted_hops: int,
+        meters: Meters,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._signer = signer
+        self._gallery = gallery
+        self._showing = showing
+        self._open_states = open_states
+        self._patterns = patterns
+        self._apple = apple
         self._hops = trusted_hops
         self._meters = meters
 
@@ -67,16 +88,29 @@ class Feedback:
             send = session.get(Send, (campaign_id, send_id))
             if send is None:
                 return checked_url(_call_to_action(session, campaign_id))
-            url = checked_url(_target(session, send, kind, number))
+            target = None if kind == CLICK_SLOT else _target(session, send, kind, number)
             if "open_tracking" in states(session, [send.customer_id]).get(send.customer_id, frozenset()):
                 self._record_click(session, send, kind, number, asker)
-        return url
+        return checked_url(target or self._shown_in(campaign_id, send_id, number))
+
+    def _shown_in(self, campaign_id: int, send_id: int, number: int) -> str:
+        """Where the picture points that was really shown."""
+        slots = self._gallery.slots(campaign_id)
+        if number >= len(slots):
+            raise NotFound("this link leads nowhere any more")
+        return self._showing.last(campaign_id, send_id, slots)[number].link
 
     def _record_click(self, session: UnitOfWork, send: Send, kind: int, number: int, asker: Asker) -> None:
         now = self._clock.now()
         address = client_address(asker.forwarded_for, asker.remote or "", self._hops)
         since = (now - send.sent_at).total_seconds() if send.sent_at else None
-        requester = classify(asker.user_agent, address, seconds_since_delivery=since)
+        requester = classify(
+            asker.user_agent,
+            address,
+            apple=self._apple,
+            seconds_since_delivery=since,
+            patterns=self._patterns,
+        )
         place = {CLICK_PICK: "pick", CLICK_SLOT: "slot", CLICK_CALL_TO_ACTION: "call_to_action"}[kind]
         record_event(
             session,
@@ -152,6 +186,7 @@ class Feedback:
                 )
             for purpose in sorted(before.granted - wanted):
                 self._withdraw(session, mail, purpose, PREFERENCE_PAGE)
+            session.after_commit(lambda: self._open_states.write_through([before.customer_id]))
         return self.preferences(token)
 
     def _withdraw(self, session: UnitOfWork, mail: tuple[int, ...], purpose: str, source: str) -> None:
@@ -182,11 +217,6 @@ class Feedback:
 def _target(session: Session, send: Send, kind: int, number: int) -> str:
     if kind == CLICK_CALL_TO_ACTION:
         return _call_to_action(session, send.campaign_id)
-    campaign = session.get_one(Campaign, send.campaign_id)
-    if kind == CLICK_SLOT and number < len(campaign.slots):
-        # The click goes where the picture pointed that was really shown.
-        shown = session.get(SlotServe, (send.campaign_id, send.id, number))
-        return shown.link if shown else SlotDefinition.from_json(campaign.slots[number]).default.link
     if kind == CLICK_PICK and number < len(send.picks or []):
         product_id = (send.picks or [])[number][0]
         return session.scalars(select(Product.url).where(Product.id == product_id)).one()

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.core.db import Database
 from campaigns.models import Picture
-from campaigns.opentime.pictures import EXTENSIONS, PictureFile, check_picture
+from campaigns.opentime.drawing.pictures import EXTENSIONS, PictureFile, check_picture
 
 
 class Hosting:

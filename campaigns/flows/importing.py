@@ -51,5 +51,7 @@ class Importing:
                 )
                 if result.inserted and kind in ("orders", "products"):
                     session.after_commit(self._jobs.train)
+                if kind in ("customers", "consents"):
+                    session.after_commit(self._jobs.catch_up)
             results.append(result)
         return results

@@ -19,7 +19,7 @@ from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import Addressee
 from campaigns.flows.plans import CampaignPlan
 from campaigns.models.values import Copy, Pick
-from campaigns.opentime.slots import SlotDefinition
+from campaigns.opentime.slots.slots import SlotDefinition
 
 _MOST_KEPT = 20_000
 

@@ -1,79 +1,82 @@
 """A picture is asked for: by consent, requester, place and weather, and always answered.
 
 Promise 4: whatever is down or wrong, the answer is a picture. Promise 2: consent is looked up at every
-request, so withdrawing also acts on mail already sent.
+request, so withdrawing also acts on mail already sent. In the usual case a request asks nobody outside of this
+process, or Redis once: what is known stays in memory as long as it is sure to be true (openers.py, gallery.py,
+opentime/weather/forecast_cache.py), and what was shown is written down behind the answer (opentime/serving/serve_log.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import Session
-
-from campaigns.audience.consent import states
-from campaigns.compose.links import PIXEL_SLOT, read_link
+from campaigns.compose.links import PIXEL_SLOT, OpenLink, read_open
 from campaigns.core.clock import Clock
-from campaigns.core.db import Database
-from campaigns.core.errors import BadToken
+from campaigns.core.errors import BadToken, NotFound, TailormailError
 from campaigns.core.log import get_logger
-from campaigns.core.meters import Meters
+from campaigns.core.remembering import Remembered
 from campaigns.core.tokens import Signer
-from campaigns.flows.happenings import Happening, record_event
-from campaigns.flows.mailed import campaign_of
-from campaigns.models import Campaign, Customer, Picture, Send, SlotServe
-from campaigns.opentime.address import client_address
-from campaigns.opentime.apple_egress import AppleEgress
-from campaigns.opentime.facts import OpenFacts
-from campaigns.opentime.forecast_cache import WeatherCache
-from campaigns.opentime.geo import GeoLookup
-from campaigns.opentime.headers import picture_headers
-from campaigns.opentime.neutral import pixel, plain_picture
-from campaigns.opentime.place import Home, Place, locate, signal_of
-from campaigns.opentime.requester import Requester, classify
-from campaigns.opentime.rules import Choice, choose
-from campaigns.opentime.slots import SlotDefinition
-from campaigns.opentime.weather import Weather
+from campaigns.flows.easel import Easel, Painted
+from campaigns.flows.gallery import Gallery
+from campaigns.flows.live_offers import LiveOffers
+from campaigns.flows.openers import Openers
+from campaigns.opentime.drawing.neutral import pixel, plain_picture
+from campaigns.opentime.place.address import client_address
+from campaigns.opentime.place.apple_egress import AppleEgress
+from campaigns.opentime.place.geo import GeoLookup
+from campaigns.opentime.place.place import CityCoordinates, Home, Place, locate, signal_of
+from campaigns.opentime.place.requester import Requester, RequesterPatterns, classify
+from campaigns.opentime.serving.hammering import Hammering
+from campaigns.opentime.serving.headers import picture_headers
+from campaigns.opentime.serving.open_state import OpenState
+from campaigns.opentime.serving.serve import Serve
+from campaigns.opentime.serving.serve_log import ServeLog
+from campaigns.opentime.slots.facts import OpenFacts
+from campaigns.opentime.slots.rules import Choice, choose
+from campaigns.opentime.slots.slots import SlotDefinition
+from campaigns.opentime.weather.forecast_cache import WeatherCache
+from campaigns.opentime.weather.weather import Weather
 
 log = get_logger(__name__)
 
 _PLAIN_SIZE = (1200, 600)
+_MOST_LINKS = 50_000
+_MOST_HEADERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """What an HTTP request says about who asks; `remote` is the address of the other end of the socket."""
+    """What an HTTP request says about who asks; `remote` is the address of the other end of the socket.
+
+    `looks`: a picture is really fetched, and not only asked about (HEAD).
+    """
 
     user_agent: str | None = None
     remote: str | None = None
     forwarded_for: str | None = None
+    looks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class PictureAnswer:
-    """The body and headers of a 200."""
+    """The body and headers of a 200; `shown` names the variant, "plain" where nothing at all was known."""
 
     body: bytes
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     shown: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A tracked send whose customer allows opens to be measured."""
+    """A send that may be measured, and who asked for its picture."""
 
-    send_id: int
-    campaign_id: int
-    customer_id: int
-    sent_at: datetime | None
-    home: Home | None
-    country: str
-    timezone: str
-    tags: frozenset[str]
-    location_consent: bool
+    link: OpenLink
+    state: OpenState
+    requester: Requester
+    address: str | None
 
 
 class Opening:
@@ -81,177 +84,221 @@ class Opening:
 
     def __init__(
         self,
-        db: Database,
+        *,
         clock: Clock,
         signer: Signer,
+        openers: Openers,
+        gallery: Gallery,
+        offers: LiveOffers,
         weather: WeatherCache,
         geo: GeoLookup | None,
         apple: AppleEgress | None,
+        cities: CityCoordinates | None,
+        patterns: RequesterPatterns,
+        serves: ServeLog,
         trusted_hops: int,
-        meters: Meters,
     ) -> None:
-        self._db = db
         self._clock = clock
         self._signer = signer
+        self._openers = openers
+        self._gallery = gallery
+        self._easel = Easel(gallery)
+        self._offers = offers
         self._weather = weather
         self._geo = geo
         self._apple = apple
+        self._cities = cities
+        self._patterns = patterns
+        self._serves = serves
         self._hops = trusted_hops
-        self._meters = meters
-        self._slots_of = lru_cache(maxsize=256)(self._load_slots)
-        self._picture = lru_cache(maxsize=256)(self._load_picture)
+        self._links: Remembered[str, OpenLink] = Remembered(_MOST_LINKS)
+        self._anonymous: Remembered[str, tuple[int, ...]] = Remembered(_MOST_LINKS)
+        self._headers: Remembered[tuple[str, bool], Mapping[str, str]] = Remembered(_MOST_HEADERS)
+        self._hammering: Hammering[tuple[OpenState, PictureAnswer, Serve]] = Hammering(
+            lambda kept: len(kept[1].body)
+        )
 
     def picture(self, token: str, asker: Asker) -> PictureAnswer:
         """The picture for this token; never raises, never anything but a picture."""
         try:
             return self._answer(token, asker)
         except BadToken:
-            return self._plain()
+            return _plain()
+        except TailormailError as error:
+            log.info("open_answered_plain", why=str(error)[:200])
+            return _plain()
         except Exception:
             log.warning("open_answered_plain", exc_info=True)
-            return self._plain()
+            return _plain()
 
     def _answer(self, token: str, asker: Asker) -> PictureAnswer:
-        try:
-            campaign_id, send_id, slot_number = read_link(self._signer, "open", token)
-        except BadToken:
-            campaign_id, slot_number = self._signer.verify("open-anon", token, count=2)
-            return self._default_of(campaign_id, slot_number)
-        opened, campaign_id = self._look_up(campaign_id, send_id)
-        if opened is None:
-            # Withdrawn since the mail went out, erased, or too old to be kept: neutral, nothing is recorded.
-            return _pixel() if slot_number == PIXEL_SLOT else self._default_of(campaign_id, slot_number, True)
-        address = client_address(asker.forwarded_for, asker.remote or "", self._hops)
+        link = self._links.get(token)
+        if link is None:
+            try:
+                link = self._links[token] = read_open(self._signer, token)
+            except BadToken:
+                return self._unaddressed(token)
+        link, state = self._opened_by(link)
+        if state is None or not state.tracking:
+            # Withdrawn since the mail went out, erased, or gone: neutral, nothing is recorded.
+            return _PIXEL if link.slot == PIXEL_SLOT else self._neutral(link.campaign_id, link.slot, True)
+        opened = self._by_whom(link, state, asker)
+        repeated = self._hammering.again(token, opened.requester.value)
+        # Not where consent has changed since: a picture for where the address is must not come again.
+        if repeated is not None and repeated[0] == state:
+            _, answer, serve = repeated
+            self._note(serve, asker)
+            return answer
+        answer, serve = self._show(opened)
+        self._note(serve, asker)
+        self._hammering.answered(token, opened.requester.value, (state, answer, serve))
+        return answer
+
+    def _note(self, serve: Serve, asker: Asker) -> None:
+        if asker.looks:
+            self._serves.add(serve)
+
+    def _opened_by(self, link: OpenLink) -> tuple[OpenLink, OpenState | None]:
+        """Whose mail it is; for links of earlier versions what they leave out is looked up."""
+        if link.customer_id:
+            return link, self._openers.state(link.customer_id)
+        addressed = self._openers.addressed(link.campaign_id, link.send_id)
+        if addressed is None:
+            return link, None
+        at = None if addressed.sent_at is None else int(addressed.sent_at)
+        link = OpenLink(addressed.campaign_id, link.send_id, link.slot, addressed.customer_id, at)
+        return link, self._openers.state(addressed.customer_id)
+
+    def _by_whom(self, link: OpenLink, state: OpenState, asker: Asker) -> _Opened:
+        address = None
+        if self._patterns.asks_address(asker.user_agent):
+            address = client_address(asker.forwarded_for, asker.remote or "", self._hops)
+        since = None if link.composed_at is None else self._clock.now().timestamp() - link.composed_at
         requester = classify(
             asker.user_agent,
             address,
             apple=self._apple,
-            seconds_since_delivery=self._since(opened.sent_at),
+            seconds_since_delivery=since,
+            patterns=self._patterns,
         )
-        if slot_number == PIXEL_SLOT:
-            self._record(opened, requester, slot_number, None, None, None)
-            return _pixel()
-        return self._show(opened, slot_number, requester, address)
+        return _Opened(link, state, requester, address)
 
-    def _show(
-        self, opened: _Opened, slot_number: int, requester: Requester, address: str | None
-    ) -> PictureAnswer:
-        slot = self._slots_of(opened.campaign_id)[slot_number]
-        place = locate(requester, address, opened.home, opened.location_consent, self._geo, self._apple)
-        weather = self._weather.at(place.latitude, place.longitude) if place else None
-        facts = OpenFacts(self._clock.now(), weather, place, opened.country, opened.timezone, opened.tags)
-        choice = choose(slot, facts)
-        try:
-            self._record(opened, requester, slot_number, choice, place, weather)
-        except Exception:
-            log.warning("open_not_recorded", send_id=opened.send_id, exc_info=True)
-        return self._drawn(slot, choice, personal=True)
+    def _show(self, opened: _Opened) -> tuple[PictureAnswer, Serve]:
+        link, now = opened.link, self._clock.now()
+        if link.slot == PIXEL_SLOT:
+            return _PIXEL, _serve(opened, now, Choice("pixel", ""), "", None)
+        slot = self._slot(link.campaign_id, link.slot)
+        place = self._place(slot, opened)
+        weather = None
+        if place is not None and slot.asks_weather:
+            weather = self._weather.at(place.latitude, place.longitude)
+        choice = choose(slot, self._facts(slot, opened, place, weather, now))
+        answer, choice = self._drawn(slot, choice, True, now)
+        signal = signal_of(place) if slot.asks_place or slot.asks_weather else ""
+        return answer, _serve(opened, now, choice, signal, weather)
 
-    def _record(
+    def _slot(self, campaign_id: int, number: int) -> SlotDefinition:
+        slots = self._gallery.slots(campaign_id)
+        if number >= len(slots):
+            raise NotFound("this campaign has no such slot")
+        return slots[number]
+
+    def _place(self, slot: SlotDefinition, opened: _Opened) -> Place | None:
+        state = opened.state
+        home = Home.known(state.latitude, state.longitude, state.country, state.timezone)
+        # Where the place decides nothing, nobody's address is looked up.
+        return locate(
+            opened.requester,
+            opened.address if slot.asks_place else None,
+            home,
+            state.location,
+            self._geo,
+            self._apple,
+            self._cities,
+        )
+
+    def _facts(
         self,
+        slot: SlotDefinition,
         opened: _Opened,
-        requester: Requester,
-        slot_number: int,
-        choice: Choice | None,
         place: Place | None,
         weather: Weather | None,
-    ) -> None:
-        now = self._clock.now()
-        happening = Happening(
-            name="opened",
-            key=f"opened:{opened.send_id}:{requester.value}",
-            at=now,
-            campaign_id=opened.campaign_id,
-            send_id=opened.send_id,
-            customer_id=opened.customer_id,
-            machine=requester.machine,
-            detail={"requester": requester.value},
+        now: datetime,
+    ) -> OpenFacts:
+        link, state = opened.link, opened.state
+        extra: dict[str, Any] = {}
+        # A shop whose database is away has pictures by weather and place all the same.
+        if slot.asks_picks:
+            extra["picks"] = _or_nothing(lambda: self._offers.picks(link.campaign_id, link.send_id), ())
+        if slot.skus:
+            extra["stock"] = _or_nothing(lambda: self._offers.stock(slot.skus), {})
+        return OpenFacts(
+            now, weather, place, state.country, state.timezone, state.tags, language=state.language, **extra
         )
-        with self._db.transaction() as session:
-            record_event(session, happening, self._meters)
-            if choice is not None:
-                _record_serve(
-                    session,
-                    {
-                        "campaign_id": opened.campaign_id,
-                        "send_id": opened.send_id,
-                        "slot": slot_number,
-                        "variant": choice.variant_name,
-                        "link": choice.link,
-                        "signal": signal_of(place),
-                        "weather": weather.condition.value if weather else "unknown",
-                        "served_at": now,
-                    },
-                )
 
-    def _look_up(self, campaign_id: int, send_id: int) -> tuple[_Opened | None, int]:
-        """The send as far as it is there and consent allows to look, and its campaign."""
-        with self._db.transaction() as session:
-            campaign_id = campaign_of(session, campaign_id, send_id)
-            row = session.execute(
-                select(
-                    Send.customer_id, Send.sent_at, Customer.latitude, Customer.longitude,
-                    Customer.country, Customer.timezone, Customer.tags, Customer.erased_at,
-                )
-                .join(Customer, Customer.id == Send.customer_id)
-                .where(Send.campaign_id == campaign_id, Send.id == send_id)
-            ).one_or_none()  # fmt: skip
-            if row is None:
-                return None, campaign_id
-            granted = states(session, [row.customer_id]).get(row.customer_id, frozenset())
-        if row.erased_at is not None or "open_tracking" not in granted:
-            return None, campaign_id
-        home = Home.known(row.latitude, row.longitude, row.country, row.timezone)
-        return (
-            _Opened(
-                send_id, campaign_id, row.customer_id, row.sent_at, home, row.country, row.timezone,
-                frozenset(row.tags), "open_location" in granted,
-            ),
-            campaign_id,
-        )  # fmt: skip
+    def _unaddressed(self, token: str) -> PictureAnswer:
+        """The picture behind a link that identifies nobody."""
+        numbers = self._anonymous.get(token)
+        if numbers is None:
+            numbers = self._anonymous[token] = self._signer.verify("open-anon", token, count=2)
+        campaign_id, slot_number = numbers
+        return self._neutral(campaign_id, slot_number, False)
 
-    def _default_of(self, campaign_id: int, slot_number: int, personal: bool = False) -> PictureAnswer:
-        slot = self._slots_of(campaign_id)[slot_number]
-        expired = slot.expires is not None and self._clock.now() >= slot.expires
-        shown = slot.expired if expired else slot.default
-        return self._drawn(slot, Choice(shown.name, shown.picture, shown.link), personal)
+    def _neutral(self, campaign_id: int, slot_number: int, personal: bool) -> PictureAnswer:
+        """What is shown to somebody of whom nothing may be known: what depends on the date alone."""
+        slot, now = self._slot(campaign_id, slot_number), self._clock.now()
+        return self._drawn(slot, choose(slot, OpenFacts(now)), personal, now)[0]
 
-    def _drawn(self, slot: SlotDefinition, choice: Choice, personal: bool) -> PictureAnswer:
-        try:
-            media_type, body = self._picture(choice.picture)
-        except Exception:
-            log.warning("picture_missing", picture=choice.picture, exc_info=True)
-            stand_in = plain_picture(*slot.pixel_size, slot.media_type)
-            media_type, body = stand_in.media_type, stand_in.body
-        return PictureAnswer(body, picture_headers(media_type, body, personal), choice.variant_name)
+    def _drawn(
+        self, slot: SlotDefinition, choice: Choice, personal: bool, now: datetime
+    ) -> tuple[PictureAnswer, Choice]:
+        """The picture of a choice, and what was chosen in the end."""
+        painted = self._easel.picture(slot, choice, now)
+        # What was made just now is for this moment, also where it is not for this person.
+        headers = (
+            self._headers_of(painted, personal)
+            if painted.stored
+            else picture_headers(painted.media_type, painted.body, True)
+        )
+        return PictureAnswer(painted.body, headers, painted.choice.variant_name), painted.choice
 
-    def _plain(self) -> PictureAnswer:
-        stand_in = plain_picture(*_PLAIN_SIZE, "image/png")
-        return PictureAnswer(stand_in.body, picture_headers(stand_in.media_type, stand_in.body, True))
+    def _headers_of(self, painted: Painted, personal: bool) -> Mapping[str, str]:
+        asked = painted.choice.picture, personal
+        headers = self._headers.get(asked)
+        if headers is None:
+            headers = self._headers[asked] = picture_headers(painted.media_type, painted.body, personal)
+        return headers
 
-    def _load_slots(self, campaign_id: int) -> tuple[SlotDefinition, ...]:
-        with self._db.transaction() as session:
-            raw = session.scalar(select(Campaign.slots).where(Campaign.id == campaign_id))
-        if raw is None:
-            raise BadToken("this campaign is no longer known")
-        return tuple(SlotDefinition.from_json(slot) for slot in raw)
 
-    def _load_picture(self, sha256: str) -> tuple[str, bytes]:
-        with self._db.transaction() as session:
-            row = session.execute(
-                select(Picture.media_type, Picture.body).where(Picture.sha256 == sha256)
-            ).one()
-        return row.media_type, bytes(row.body)
+def _serve(opened: _Opened, now: datetime, choice: Choice, signal: str, weather: Weather | None) -> Serve:
+    link = opened.link
+    return Serve(
+        campaign_id=link.campaign_id,
+        send_id=link.send_id,
+        customer_id=link.customer_id,
+        slot=link.slot,
+        requester=opened.requester.value,
+        machine=opened.requester.machine,
+        at=int(now.timestamp() * 1000),
+        variant=choice.variant_name,
+        link=choice.link,
+        signal=signal,
+        weather=weather.condition.value if weather else "unknown",
+        detail=choice.drawing.to_json() if choice.drawing else None,
+    )
 
-    def hosted(self, sha256: str) -> tuple[str, bytes] | None:
-        """A stored picture by its content hash: media type and bytes; None where there is none."""
-        try:
-            return self._picture(sha256)
-        except Exception:
-            return None
 
-    def _since(self, sent_at: datetime | None) -> float | None:
-        return (self._clock.now() - sent_at).total_seconds() if sent_at else None
+def _or_nothing(ask: Any, nothing: Any) -> Any:
+    try:
+        return ask()
+    except Exception as error:
+        log.info("open_without_offers", why=type(error).__name__)
+        return nothing
+
+
+def _plain() -> PictureAnswer:
+    stand_in = plain_picture(*_PLAIN_SIZE, "image/png")
+    return PictureAnswer(stand_in.body, picture_headers(stand_in.media_type, stand_in.body, True))
 
 
 def _pixel() -> PictureAnswer:
@@ -259,17 +306,4 @@ def _pixel() -> PictureAnswer:
     return PictureAnswer(nothing.body, picture_headers(nothing.media_type, nothing.body, True), "pixel")
 
 
-def _record_serve(session: Session, row: dict[str, object]) -> None:
-    statement = upsert(SlotServe).values(row)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["campaign_id", "send_id", "slot"],
-            set_={
-                **{
-                    name: statement.excluded[name]
-                    for name in ("variant", "link", "signal", "weather", "served_at")
-                },
-                "count": SlotServe.count + 1,
-            },
-        )
-    )
+_PIXEL = _pixel()

@@ -16,7 +16,7 @@ from campaigns.core.log import get_logger
 from campaigns.core.remembering import Remembered
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.models import Campaign, CampaignStatus
-from campaigns.opentime.slots import SlotDefinition
+from campaigns.opentime.slots.slots import SlotDefinition
 
 log = get_logger(__name__)
 

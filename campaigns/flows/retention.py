@@ -19,7 +19,7 @@ from campaigns.core.db import Database
 from campaigns.core.locks import RETENTION_LOCK
 from campaigns.core.log import get_logger
 from campaigns.insight.report import campaign_report
-from campaigns.models import Campaign, CampaignStatus, Event, SendResolution
+from campaigns.models import Campaign, CampaignStatus, DrainedGroup, Event, SendResolution
 from campaigns.models.partitions import PARTITIONED, CampaignRange, existing_ranges, partition_names
 
 log = get_logger(__name__)
@@ -29,6 +29,8 @@ _ENDED = (CampaignStatus.SENT.value, CampaignStatus.CANCELLED.value)
 # than PostgreSQL's deadlock_timeout (1 s), after which an autovacuum that is in the way steps aside.
 _LONGEST_WAIT_MS = 2000
 _EVENTS_AT_ONCE = 10_000
+# A group of serves that turns up later than this, out of a spool say, would be counted a second time.
+_GROUPS_KEPT = timedelta(days=14)
 
 
 class Retention:
@@ -54,6 +56,7 @@ class Retention:
             for table in PARTITIONED:
                 dropped += self._drop(one, table)
         self._forget_loose_events(before)
+        self._forget_drained(self._clock.now() - _GROUPS_KEPT)
         if dropped:
             log.info("partitions_dropped", partitions=dropped)
         return dropped
@@ -125,6 +128,16 @@ class Retention:
                 some = session.scalars(old).all()
                 session.execute(delete(Event).where(Event.campaign_id == 0, Event.id.in_(some)))
             more = len(some) == _EVENTS_AT_ONCE
+
+    def _forget_drained(self, before: datetime) -> None:
+        """Numbers of groups that will not turn up any more."""
+        old = select(DrainedGroup.id).where(DrainedGroup.drained_at < before).limit(_EVENTS_AT_ONCE)
+        gone = _EVENTS_AT_ONCE
+        while gone == _EVENTS_AT_ONCE:
+            with self._db.transaction() as session:
+                some = session.scalars(old).all()
+                session.execute(delete(DrainedGroup).where(DrainedGroup.id.in_(some)))
+            gone = len(some)
 
 
 def _may_go(session: Session, one: CampaignRange, before: datetime) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,31 +22,66 @@ from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import consent_dates, load_addressees
 from campaigns.flows.letters import Letter, LetterFacts, Letters
+from campaigns.flows.live_offers import LiveOffers
 from campaigns.flows.mailed import mailed
 from campaigns.flows.picking import Picker, picks_from_json
 from campaigns.flows.plans import CampaignPlan, load_plan
+from campaigns.flows.shown import Showing, ShownPicture
 from campaigns.flows.wording import CopyShelf, copy_language, copy_request
-from campaigns.models import ConsentState, Customer, SlotServe
+from campaigns.models import ConsentState, Customer
 from campaigns.models.values import Pick
-from campaigns.opentime.facts import OpenFacts
-from campaigns.opentime.forecast_cache import WeatherCache
-from campaigns.opentime.place import Home, Place, locate
-from campaigns.opentime.requester import Requester
-from campaigns.opentime.rules import Choice, choose
-from campaigns.opentime.slots import SlotDefinition
-from campaigns.opentime.weather import Condition, Weather
+from campaigns.opentime.place.place import Home, Place, Signal, locate, signal_of
+from campaigns.opentime.place.requester import Requester
+from campaigns.opentime.slots import slot_fields
+from campaigns.opentime.slots.facts import OpenFacts
+from campaigns.opentime.slots.rules import Choice, choose
+from campaigns.opentime.weather.forecast_cache import WeatherCache
+from campaigns.opentime.weather.weather import Condition, Weather
+
+# As far as what was ever measured near the ground.
+_TEMPERATURES = -90.0, 60.0
+_WINDS = 0.0, 410.0
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where and when a preview is opened. Empty fields mean: the customer's home, now, the real weather.
+    """Where, when and by what a preview is opened. Empty fields mean: at home, now, the real weather there.
 
-    `place` is a city of the customers, or "latitude,longitude"; `weather` is one of opentime's conditions.
+    `place` is a city of the customers, or "latitude,longitude"; `weather` is one of opentime's conditions, and
+    `requester` one of its requesters: behind a proxy the place is not known, and home decides. `temperature_c`
+    and `wind_kmh` take the place of what the weather there, or the one that was asked for, says of them.
     """
 
     place: str = ""
     weather: str = ""
     moment: datetime | None = None
+    requester: str = ""
+    temperature_c: float | None = None
+    wind_kmh: float | None = None
+
+    @classmethod
+    def of(
+        cls, place: str, weather: str, moment: str, requester: str, temperature: str = "", wind: str = ""
+    ) -> Scene:
+        """From what was typed; a moment without zone is UTC, temperature is in °C and wind in km/h.
+
+        Raises:
+            BadInput: the moment, the temperature or the wind is none.
+        """
+        return cls(
+            place.strip(),
+            weather.strip(),
+            slot_fields.moment(moment.strip(), "time") if moment.strip() else None,
+            requester.strip(),
+            _measured(temperature, "temperature", "degrees Celsius", *_TEMPERATURES),
+            _measured(wind, "wind", "km/h", *_WINDS),
+        )
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether anything was said."""
+        said = self.place or self.weather or self.moment or self.requester
+        return bool(said) or self.temperature_c is not None or self.wind_kmh is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +92,13 @@ class Preview:
     held_back: str
     picks: tuple[Pick, ...]
     shown: dict[str, Choice]
+    pictures: dict[str, ShownPicture]
     weather: str
+    signal: str
     findings: tuple[Finding, ...]
     customer: str
     tracked: bool
+    beyond_consent: str = ""
 
     def explained(self) -> dict[str, Any]:
         """The same without the mail, as JSON-ready values."""
@@ -67,8 +107,10 @@ class Preview:
             "subject": self.letter.subject,
             "held_back": self.held_back or None,
             "weather": self.weather,
+            "place_known_from": self.signal,
             "open_tracking": self.tracked,
-            "slots": {name: choice.variant_name for name, choice in self.shown.items()},
+            "shown_beyond_consent": self.beyond_consent or None,
+            "slots": {name: shown_as(choice) for name, choice in self.shown.items()},
             "picks": [
                 {
                     "sku": pick.product.sku,
@@ -84,6 +126,11 @@ class Preview:
         }
 
 
+def shown_as(choice: Choice) -> str:
+    """What a choice is called before people: cards of products by the shop's own number."""
+    return f"card of {choice.product}" if choice.drawing and choice.product else choice.variant_name
+
+
 class Viewing:
     """Composes mails that are looked at and not sent."""
 
@@ -97,7 +144,8 @@ class Viewing:
         shelf: CopyShelf,
         letters: Letters,
         weather: WeatherCache,
-        public_url: str,
+        offers: LiveOffers,
+        showing: Showing,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -107,14 +155,15 @@ class Viewing:
         self._shelf = shelf
         self._letters = letters
         self._weather = weather
-        self._public_url = public_url
+        self._offers = offers
+        self._showing = showing
 
     def preview(self, campaign_id: int, customer: str, scene: Scene | None = None) -> Preview:
         """The mail of this campaign for this customer (address or external id) in this scene.
 
         Raises:
             NotFound: no such campaign or customer.
-            BadInput: an unknown place or weather.
+            BadInput: an unknown place, weather or requester.
         """
         scene = scene or Scene()
         with self._db.transaction() as session:
@@ -126,7 +175,7 @@ class Viewing:
             entry = _marketing_entry(session, person.id)
             addressee = load_addressees(session, self._keyring, [person.id])[person.id]
             since = consent_dates(session, [entry]).get(entry or 0)
-            place = _place_of(session, scene.place, person)
+            place = _place_of(session, scene, person)
         histories, picked = self._picker.pick({person.id: "profiling" in granted}, plan.picks)
         moment = scene.moment or self._clock.now()
         request = copy_request(
@@ -136,9 +185,14 @@ class Viewing:
         weather = self._weather_of(scene, place)
         tracked = "open_tracking" in granted
         # A scene that was asked for is shown to the marketer; without one, what this customer would get.
-        decided = tracked or bool(scene.place or scene.weather)
-        shown = self._choices(plan, weather, place, person, moment) if decided else _neutral(plan)
-        facts = LetterFacts(
+        if tracked or scene.asked_for:
+            facts = _facts_of(person, moment, weather, place, request.language)
+            facts = self._with_offers(plan, facts, [pick.product.id for pick in picked[person.id]])
+        else:
+            facts = OpenFacts(moment)
+        shown = {slot.name: choose(slot, facts) for slot in plan.slots}
+        pictures = self._pictures(plan, shown, moment)
+        letter_facts = LetterFacts(
             # Send and customer 0 do not exist: who tries the links of a preview unsubscribes nobody.
             ref=SendRef(0, plan.id, 0, tracked),
             addressee=addressee,
@@ -147,16 +201,21 @@ class Viewing:
             language=request.language,
             consent_since=since,
         )
-        letter = self._letters.write(plan, facts, self._hosted(plan, shown), pixel=False)
+        letter = self._letters.write(plan, letter_facts, _urls(pictures), pixel=False)
+        # What is sent has short addresses, where this preview holds whole pictures.
+        content, _ = self._letters.prepare(plan, letter_facts, pixel=False)
         return Preview(
             letter,
             "" if "marketing" in granted else "no consent to marketing",
-            facts.picks,
+            letter_facts.picks,
             shown,
+            pictures,
             weather.condition.value,
-            tuple(check(letter.rendered, letter.content)),
+            signal_of(place),
+            tuple(check(plan.template.render(content), content)),
             person.external_id,
             tracked,
+            _beyond_consent(scene, granted),
         )
 
     def in_browser(self, token: str) -> str:
@@ -176,7 +235,6 @@ class Viewing:
             if addressee is None:
                 raise NotFound("this mail is no longer known")
             since = consent_dates(session, [send.consent_entry_id]).get(send.consent_entry_id or 0)
-            served = _served(session, plan, send.id)
         stored = send.picks or []
         copy = self._shelf.remembered({send.id: (send.copy_id, stored)}).get(send.id)
         if copy is None:
@@ -189,9 +247,20 @@ class Viewing:
             SendRef(send.id, plan.id, send.customer_id, send.tracked), addressee, tuple(picks), copy, language,
             since,
         )  # fmt: skip
-        return self._letters.write(plan, facts, self._hosted(plan, served), pixel=False).rendered.html
+        last = self._showing.last(plan.id, send.id, plan.slots)
+        shown = {slot.name: choice for slot, choice in zip(plan.slots, last, strict=True)}
+        pictures = self._pictures(plan, shown, self._clock.now())
+        return self._letters.write(plan, facts, _urls(pictures), pixel=False).rendered.html
 
     def _weather_of(self, scene: Scene, place: Place | None) -> Weather:
+        weather = self._sky_of(scene, place)
+        if scene.temperature_c is not None:
+            weather = replace(weather, temperature_c=scene.temperature_c)
+        if scene.wind_kmh is not None:
+            weather = replace(weather, wind_kmh=scene.wind_kmh)
+        return weather
+
+    def _sky_of(self, scene: Scene, place: Place | None) -> Weather:
         if scene.weather:
             try:
                 return Weather(Condition(scene.weather))
@@ -204,21 +273,64 @@ class Viewing:
             return Weather(Condition.UNKNOWN)
         return self._weather.at(place.latitude, place.longitude)
 
-    @staticmethod
-    def _choices(
-        plan: CampaignPlan, weather: Weather, place: Place | None, person: Customer, moment: datetime
-    ) -> dict[str, Choice]:
-        facts = OpenFacts(moment, weather, place, person.country, person.timezone, frozenset(person.tags))
-        return {slot.name: choose(slot, facts) for slot in plan.slots}
+    def _with_offers(self, plan: CampaignPlan, facts: OpenFacts, picks: Sequence[int]) -> OpenFacts:
+        if any(slot.asks_picks for slot in plan.slots):
+            facts = replace(facts, picks=self._offers.products(picks))
+        skus = {sku for slot in plan.slots for sku in slot.skus}
+        return replace(facts, stock=self._offers.stock(sorted(skus))) if skus else facts
 
-    def _hosted(self, plan: CampaignPlan, shown: dict[str, Choice]) -> dict[str, str]:
+    def _pictures(
+        self, plan: CampaignPlan, shown: Mapping[str, Choice], moment: datetime
+    ) -> dict[str, ShownPicture]:
         slots = {slot.name: slot for slot in plan.slots}
-        return {name: hosted_url(self._public_url, slots[name], choice) for name, choice in shown.items()}
+        return {name: self._showing.picture(slots[name], choice, moment) for name, choice in shown.items()}
 
 
-def hosted_url(public_url: str, slot: SlotDefinition, choice: Choice) -> str:
-    """Where the stored picture of a choice is served by its content."""
-    return f"{public_url}/i/{choice.picture}.{slot.extension}"
+def _measured(typed: str, where: str, unit: str, lowest: float, highest: float) -> float | None:
+    """A number of this unit that can be on Earth; None where nothing was typed."""
+    if not typed.strip():
+        return None
+    try:
+        value = float(typed)
+    except ValueError:
+        value = math.nan
+    if not lowest <= value <= highest:
+        raise BadInput(f"needs a number of {unit} from {lowest:g} to {highest:g}, such as 4.5", where=where)
+    return value
+
+
+def _hides_place(requester: str) -> bool:
+    """Whether this requester says nothing about where the mail is opened; Apple's list names a city."""
+    if not requester:
+        return False
+    try:
+        asking = Requester(requester)
+    except ValueError:
+        known = ", ".join(one.value for one in Requester)
+        raise BadInput(f"there is no requester {requester!r}; there is {known}", "requester") from None
+    return asking.hides_place and asking is not Requester.APPLE_MPP
+
+
+def _beyond_consent(scene: Scene, granted: frozenset[str]) -> str:
+    """What a scene that was asked for shows that this customer would never get."""
+    if not scene.asked_for:
+        return ""
+    if "open_tracking" not in granted:
+        return "this customer does not allow opens to be measured, and gets the pictures that anybody gets"
+    if scene.place and "open_location" not in granted:
+        return "this customer does not allow the place of opening to be used: home decides for them"
+    return ""
+
+
+def _urls(pictures: Mapping[str, ShownPicture]) -> dict[str, str]:
+    return {name: picture.url for name, picture in pictures.items()}
+
+
+def _facts_of(
+    person: Customer, moment: datetime, weather: Weather, place: Place | None, language: str
+) -> OpenFacts:
+    tags = frozenset(person.tags)
+    return OpenFacts(moment, weather, place, person.country, person.timezone, tags, language=language)
 
 
 def _marketing_entry(session: Session, customer_id: int) -> int | None:
@@ -231,22 +343,21 @@ def _marketing_entry(session: Session, customer_id: int) -> int | None:
     )
 
 
-def _neutral(plan: CampaignPlan) -> dict[str, Choice]:
-    """What a customer without open_tracking sees: the same for everybody."""
-    shown = [(slot.name, slot.default) for slot in plan.slots]
-    return {name: Choice(v.name, v.picture, v.link, v.product) for name, v in shown}
-
-
-def _place_of(session: Session, name: str, person: Customer) -> Place | None:
+def _place_of(session: Session, scene: Scene, person: Customer) -> Place | None:
+    name = "" if _hides_place(scene.requester) else scene.place
     if not name:
         home = Home.known(person.latitude, person.longitude, person.country, person.timezone)
         return locate(Requester.UNKNOWN, None, home, False, None, None)
+    # By Apple's list a place is known as the city that it names.
+    signal: Signal = "apple_city" if scene.requester == Requester.APPLE_MPP.value else "address"
     latitude, comma, longitude = name.partition(",")
     if comma:
         try:
-            return Place(float(latitude), float(longitude), "address")
+            there = Place(float(latitude), float(longitude), signal)
         except ValueError:
             raise BadInput("needs a city, or degrees such as 69.6,18.9", where="place") from None
+        country, timezone = _around(session, there)
+        return Place(there.latitude, there.longitude, signal, country, timezone)
     row = session.execute(
         select(Customer.latitude, Customer.longitude, Customer.country, Customer.timezone)
         .where(func.lower(Customer.city) == name.lower(), Customer.latitude.is_not(None))
@@ -254,18 +365,17 @@ def _place_of(session: Session, name: str, person: Customer) -> Place | None:
     ).one_or_none()
     if row is None:
         raise BadInput(f"no customer lives in {name}; give degrees such as 69.6,18.9", where="place")
-    return Place(row.latitude, row.longitude, "address", row.country, row.timezone)
+    return Place(row.latitude, row.longitude, signal, row.country, row.timezone)
 
 
-def _served(session: Session, plan: CampaignPlan, send_id: int) -> dict[str, Choice]:
-    rows = session.execute(
-        select(SlotServe.slot, SlotServe.variant).where(
-            SlotServe.campaign_id == plan.id, SlotServe.send_id == send_id
-        )
-    )
-    served = {row[0]: row[1] for row in rows}
-    shown = {}
-    for number, slot in enumerate(plan.slots):
-        variant = slot.variant(served.get(number, "")) or slot.default
-        shown[slot.name] = Choice(variant.name, variant.picture, variant.link, variant.product)
-    return shown
+def _around(session: Session, place: Place) -> tuple[str, str]:
+    """Country and time zone of the customer who lives nearest, within about a hundred kilometres; else unknown."""
+    north, east = Customer.latitude - place.latitude, Customer.longitude - place.longitude
+    near = Customer.latitude.between(place.latitude - 1, place.latitude + 1)
+    row = session.execute(
+        select(Customer.country, Customer.timezone)
+        .where(near, Customer.longitude.between(place.longitude - 2, place.longitude + 2))
+        .order_by(north * north + east * east)
+        .limit(1)
+    ).one_or_none()
+    return (row.country, row.timezone) if row else ("", "")

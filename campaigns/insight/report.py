@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from campaigns.models import PIXEL_SLOT
 
 # Orders within this time after a mail count as "after it": an observation, not yet an effect.
 ORDER_WINDOW = timedelta(days=7)
@@ -20,7 +23,9 @@ class Report:
 
     `held_back`, `failed_by_reason`, `uncertain_by_reason`: by reason. Opens and clicks count each customer
     once; the machine ones are customers for whom *only* machines opened or clicked. `pictures`: mails by
-    slot and variant last shown; `signals`: what decided the place. `revenue_after` by currency.
+    slot and variant last shown. `signals`: pictures last shown by what decided the place (address, apple_city,
+    home, none), over all slots and `signals_by_slot`; `signal_shares`: the same as parts of 1. The pixel is
+    no picture. `revenue_after` by currency.
     `sends_dropped_at` (ISO 8601): since when there are only these numbers and no single sends any more.
     """
 
@@ -41,6 +46,8 @@ class Report:
     revenue_after: dict[str, str] = field(default_factory=dict)
     pictures: dict[str, dict[str, int]] = field(default_factory=dict)
     signals: dict[str, int] = field(default_factory=dict)
+    signal_shares: dict[str, float] = field(default_factory=dict)
+    signals_by_slot: dict[str, dict[str, int]] = field(default_factory=dict)
     copy_writers: dict[str, int] = field(default_factory=dict)
     sends_dropped_at: str | None = None
 
@@ -65,6 +72,10 @@ def campaign_report(session: Session, campaign_id: int, slot_names: list[str], n
     orders = session.execute(
         text(_ORDERS), {"campaign_id": campaign_id, "now": now, "window": ORDER_WINDOW}
     ).all()
+    signals = _by_slot(session, _SIGNALS, campaign_id, slot_names)
+    everywhere = Counter[str]()
+    for counts in signals.values():
+        everywhere.update(counts)
     ended = {"sent", "failed", "held_back", "uncertain"}
     return Report(
         audience=sum(by_status.values()),
@@ -82,8 +93,10 @@ def campaign_report(session: Session, campaign_id: int, slot_names: list[str], n
         unsubscribes=_pairs(session, _UNSUBSCRIBES, campaign_id).get("n", 0),
         orders_after=sum(row.orders for row in orders),
         revenue_after={row.currency or "?": str(row.revenue) for row in orders if row.revenue is not None},
-        pictures=_pictures(session, campaign_id, slot_names),
-        signals=_pairs(session, _SIGNALS, campaign_id),
+        pictures=_by_slot(session, _SERVES, campaign_id, slot_names),
+        signals=dict(everywhere.most_common()),
+        signal_shares={name: round(n / everywhere.total(), 4) for name, n in everywhere.most_common()},
+        signals_by_slot=signals,
         copy_writers=_pairs(session, _WRITERS, campaign_id),
     )
 
@@ -114,12 +127,16 @@ _ORDERS = """
     join products p on p.id = o.product_id
     where s.campaign_id = :campaign_id and s.status = 'sent'
     group by 1"""
+# Cards of products bear the product's number (opentime/slots/drawn_choices.py), which tells people nothing.
 _SERVES = (
-    "select slot, variant, count(*) from slot_serves "
-    "where campaign_id = :campaign_id group by 1, 2 order by 1, 3 desc"
+    "select v.slot, coalesce('card of ' || p.sku, v.variant), count(*) from slot_serves v "
+    "left join products p on v.variant = 'product:' || p.id "
+    "where v.campaign_id = :campaign_id and v.slot <> :pixel group by 1, 2 order by 1, 3 desc, 2"
 )
+# Pictures for which no place was asked have no signal.
 _SIGNALS = (
-    "select signal, count(*) from slot_serves where campaign_id = :campaign_id group by 1 order by 2 desc"
+    "select slot, signal, count(*) from slot_serves "
+    "where campaign_id = :campaign_id and slot <> :pixel and signal <> '' group by 1, 2 order by 1, 3 desc"
 )
 _WRITERS = (
     "select c.writer, count(*) from sends s join copies c on c.id = s.copy_id "
@@ -132,9 +149,12 @@ def _pairs(session: Session, sql: str, campaign_id: int, **values: object) -> di
     return {str(key): int(n) for key, n in rows}
 
 
-def _pictures(session: Session, campaign_id: int, slot_names: list[str]) -> dict[str, dict[str, int]]:
-    shown: dict[str, dict[str, int]] = {}
-    for slot, variant, n in session.execute(text(_SERVES), {"campaign_id": campaign_id}):
+def _by_slot(
+    session: Session, sql: str, campaign_id: int, slot_names: list[str]
+) -> dict[str, dict[str, int]]:
+    """Numbers of pictures by slot, and by whatever the query groups them by."""
+    counted: dict[str, dict[str, int]] = {}
+    for slot, what, n in session.execute(text(sql), {"campaign_id": campaign_id, "pixel": PIXEL_SLOT}):
         name = slot_names[slot] if slot < len(slot_names) else f"slot {slot}"
-        shown.setdefault(name, {})[variant] = n
-    return shown
+        counted.setdefault(name, {})[what] = n
+    return counted

@@ -15,10 +15,13 @@ from campaigns.models.campaign import (
 from campaigns.models.consent import PURPOSES, ConsentEntry, ConsentState
 from campaigns.models.copy import WrittenCopyRow
 from campaigns.models.customer import Customer
-from campaigns.models.event import Event, SlotServe
+from campaigns.models.drained_group import DrainedGroup
+from campaigns.models.event import PIXEL_SLOT, Event, SlotServe
+from campaigns.models.open_state import OpenStateRow
 from campaigns.models.order import OrderLine
 from campaigns.models.picture import Picture
 from campaigns.models.product import Product
+from campaigns.models.product_picture import ProductPicture
 from campaigns.models.recommender import RecommenderModelRow
 from campaigns.models.resolution import ResolutionVerdict, ResolvedBy, SendResolution
 from campaigns.models.send import Send, SendStatus, WorkerLease
@@ -26,6 +29,7 @@ from campaigns.models.suppression import Suppression
 from campaigns.models.user import ConsoleUser
 
 __all__ = [
+    "PIXEL_SLOT",
     "PURPOSES",
     "Base",
     "Campaign",
@@ -38,10 +42,13 @@ __all__ = [
     "ConsentState",
     "ConsoleUser",
     "Customer",
+    "DrainedGroup",
     "Event",
+    "OpenStateRow",
     "OrderLine",
     "Picture",
     "Product",
+    "ProductPicture",
     "RecommenderModelRow",
     "ResolutionVerdict",
     "ResolvedBy",

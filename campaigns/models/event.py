@@ -21,6 +21,9 @@ EVENT_NAMES = (
     "converted",
 )
 
+PIXEL_SLOT = 255
+"""The number of the slot that stands for the pixel, which shows nothing."""
+
 
 class Event(Base):
     """`key` makes recording idempotent; `machine` labels opens and clicks that no person made.
@@ -53,7 +56,8 @@ class Event(Base):
 class SlotServe(Base):
     """The picture last shown in a slot of a send; `signal` is what decided the place.
 
-    Partitioned by campaign (partitions.py).
+    `detail` is what a drawn picture was drawn from (opentime/drawing/drawings.py), null for a stored one. The pixel
+    is counted under PIXEL_SLOT. Partitioned by campaign (partitions.py).
     """
 
     __tablename__ = "slot_serves"
@@ -67,4 +71,5 @@ class SlotServe(Base):
     signal: Mapped[Words]
     weather: Mapped[Words]
     served_at: Mapped[Moment]
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     count: Mapped[int] = mapped_column(Integer, server_default="1")

@@ -1,16 +1,14 @@
 """Floor 2, swapping at open: who fetches an image, where and in what weather, and so which picture.
 
-    address.py          the client's address behind trusted load balancers
-    requester.py        what fetched the image (a client, Gmail, Apple, a scanner ...)
-    apple_egress.py     Apple's published list of egress addresses
-    geo.py              address -> city, through an mmdb file
-    place.py            consent, requester and address -> a coarse place
-    weather.py          place -> weather (Open-Meteo; fixed for tests and offline)
-    forecast_cache.py   the same within a time budget, for many processes
-    conditions.py       the language of slot rules; rules.py chooses by it
-    slots.py            reads slots from a campaign file; slot_definition.py says what a slot is
-    pictures.py         checked picture files; neutral.py those that are always there
-    headers.py          the answer's headers
+    place/      who asks (requester.py: a client, Gmail, Apple, a scanner ...) and where they are (place.py), by
+                consent, address (geo.py), Apple's list (apple_egress.py, gazetteer.py) or home
+    weather/    place -> weather: Open-Meteo, MET Norway or fixed; forecast_cache.py is what asks them, within a time
+                budget, for many processes
+    slots/      what a slot can be: slots.py reads it from a campaign file, conditions.py has the language of its
+                rules, slot_kinds.py what it can draw of its own; rules.py chooses
+    drawing/    pictures.py checks files, drawing.py draws cards and countdowns, neutral.py has what is always there
+    serving/    what is known of openers (known_states.py, state_shelf.py), and what was served to them, on its way
+                to the database (serve_log.py)
 
 The address of an opener passes through as an argument: nothing here stores, logs or returns it.
 """

@@ -1,4 +1,4 @@
-"""The sample shop's pictures, drawn by code: one per product, and the variants of the hero slot."""
+"""The sample shop's pictures, drawn by code: one per product, and the stored ones of the slots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from functools import cache, partial
 from importlib import resources
 
 from campaigns.sampleshop.catalogue import Product, catalogue
-from campaigns.sampleshop.drawing import footwear, handsfeet, headwear, heroes, jackets, legs, packs, shelter
+from campaigns.sampleshop.drawing import (
+    footwear,
+    handsfeet,
+    headwear,
+    heroes,
+    jackets,
+    legs,
+    packs,
+    shelter,
+    strips,
+)
 from campaigns.sampleshop.drawing.canvas import Canvas
 from campaigns.sampleshop.drawing.colour import CREAM, Colour, brightness, darker, from_hex, lighter, mix
 
@@ -21,6 +31,15 @@ _HEROES: dict[str, Callable[[Canvas], None]] = {
     "expired": heroes.draw_expired,
 }
 HERO_KINDS = tuple(_HEROES)
+_OFFERS: dict[str, Callable[[Canvas], None]] = {
+    "default": strips.draw_collection,
+    "expired": strips.draw_afterwards,
+}
+OFFER_KINDS = tuple(_OFFERS)
+CAMPAIGN_PICTURES = (
+    *(f"hero-{kind}.jpg" for kind in HERO_KINDS),
+    *(f"offer-{kind}.jpg" for kind in OFFER_KINDS),
+)
 MEDIA_TYPE = "image/jpeg"
 
 Drawing = Callable[[Canvas, Colour, Colour], None]
@@ -97,6 +116,24 @@ def hero_picture(kind: str, size: tuple[int, int] = (1200, 600)) -> bytes:
     canvas = Canvas(size, 200, CREAM)
     _HEROES[kind](canvas)
     return canvas.jpeg(quality=70, fine_colour=False)  # rain and snow are costly: this keeps them below 60 kB
+
+
+@cache
+def offer_picture(kind: str, size: tuple[int, int] = (1040, 340)) -> bytes:
+    """What the offer slot shows in place of a card, `kind` being one of OFFER_KINDS, as a JPEG of `size` pixels.
+
+    Raises:
+        KeyError: no such kind.
+    """
+    canvas = Canvas(size, 200, CREAM)
+    _OFFERS[kind](canvas)
+    return canvas.jpeg()
+
+
+def campaign_pictures() -> dict[str, bytes]:
+    """The pictures that the sample campaigns name, by file name: all of CAMPAIGN_PICTURES."""
+    bodies = [*map(hero_picture, HERO_KINDS), *map(offer_picture, OFFER_KINDS)]
+    return dict(zip(CAMPAIGN_PICTURES, bodies, strict=True))
 
 
 def pictures_fingerprint() -> str:

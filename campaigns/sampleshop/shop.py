@@ -15,7 +15,12 @@ from campaigns.sampleshop.catalogue import CURRENCY, Product, catalogue
 from campaigns.sampleshop.consents import ConsentRow, make_consents
 from campaigns.sampleshop.orders import OrderLine, make_orders
 from campaigns.sampleshop.people import Customer, cities, make_customers
-from campaigns.sampleshop.pictures import HERO_KINDS, hero_picture, pictures_fingerprint, product_picture
+from campaigns.sampleshop.pictures import (
+    CAMPAIGN_PICTURES,
+    campaign_pictures,
+    pictures_fingerprint,
+    product_picture,
+)
 
 TAG_SEPARATOR = "|"
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -119,15 +124,15 @@ class SampleShop:
         stamp = pictures / ".drawn"
         fingerprint = pictures_fingerprint()
         wanted = [pictures / product.picture_name for product in self.products]
-        wanted += [briefs / f"hero-{kind}.jpg" for kind in HERO_KINDS]
+        wanted += [briefs / name for name in CAMPAIGN_PICTURES]
         drawn = stamp.read_text() if stamp.exists() else ""
         if drawn == fingerprint and all(path.exists() for path in wanted):
             return
         stamp.unlink(missing_ok=True)
         for product in self.products:
             (pictures / product.picture_name).write_bytes(product_picture(product))
-        for kind in HERO_KINDS:
-            (briefs / f"hero-{kind}.jpg").write_bytes(hero_picture(kind))
+        for name, body in campaign_pictures().items():
+            (briefs / name).write_bytes(body)
         stamp.write_text(fingerprint)
 
 

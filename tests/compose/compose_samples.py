@@ -73,11 +73,15 @@ def content(
     subject: str = "Rain ready",
     title: str = "",
 ) -> MailContent:
-    slot = SlotView(
-        url=LINKS.slot_picture(ref, 0),
-        link=LINKS.target(ref, CLICK_SLOT, 0, "https://fjellandfern.example/jackets"),
-        alt="A jacket for the weather where you are",
-    )
+    alts = {"hero": "A jacket for the weather where you are", "offer": "Something for outdoors"}
+    slots = {
+        name: SlotView(
+            url=LINKS.slot_picture(ref, number),
+            link=LINKS.target(ref, CLICK_SLOT, number, f"https://fjellandfern.example/{name}"),
+            alt=alt,
+        )
+        for number, (name, alt) in enumerate(alts.items())
+    }
     return MailContent(
         copy=Copy(
             subject, "Dry all autumn.", "Out there", "The first storms are coming.", ("",) * count, "See more"
@@ -85,7 +89,7 @@ def content(
         picks=picks(count, ref, title, language),
         links=LINKS.links(ref, "https://fjellandfern.example/autumn"),
         brand=BRAND,
-        slots={"hero": slot},
+        slots=slots,
         first_name=first_name,
         language=language,
         consent_since=date(2025, 3, 4),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import date
 from decimal import Decimal
 
@@ -14,8 +15,8 @@ from campaigns.compose.content import (
     price_text,
     reason_words,
 )
-from campaigns.compose.links import LinkMaker, checked_url
-from campaigns.core.errors import BadInput
+from campaigns.compose.links import LinkMaker, checked_url, read_open
+from campaigns.core.errors import BadInput, BadToken
 from campaigns.models.values import Reason
 
 
@@ -109,8 +110,17 @@ def test_what_each_token_says() -> None:
 
     pixel = LINKS.pixel(TRACKED)
     assert pixel is not None and pixel.endswith(".gif") and LINKS.pixel(UNTRACKED) is None
-    assert SIGNER.verify("open", token(pixel)) == (7, 9001, 255)
-    assert SIGNER.verify("open", token(LINKS.slot_picture(TRACKED, 0))) == (7, 9001, 0)
+    assert read_open(SIGNER, token(pixel))[:4] == (7, 9001, 255, 42)
+    opened = read_open(SIGNER, token(LINKS.slot_picture(TRACKED, 0)))
+    assert opened[:4] == (7, 9001, 0, 42)
+    assert opened.composed_at is not None and abs(opened.composed_at - time.time()) < 60
+    assert read_open(SIGNER, SIGNER.sign("open", 7, 9001, 0)) == (7, 9001, 0, 0, None), (
+        "of an earlier version"
+    )
+    assert read_open(SIGNER, SIGNER.sign("open", 9001, 0)) == (0, 9001, 0, 0, None), "of the first version"
+    for numbers in ((9001,), (7, 9001, 0, 42), (7, 9001, 0, 42, 1, 1)):
+        with pytest.raises(BadToken):
+            read_open(SIGNER, SIGNER.sign("open", *numbers))
     assert SIGNER.verify("open-anon", token(LINKS.slot_picture(UNTRACKED, 1))) == (7, 1)
     click = LINKS.target(TRACKED, 0, 3, "https://x.example")
     assert click.startswith("https://mail.fjellandfern.example/c/")

@@ -45,7 +45,7 @@ class Tags(HTMLParser):
 
 
 def test_it_says_what_it_is_and_is_compiled_once() -> None:
-    assert OUTDOOR.slots == {"hero": SlotSize(1200, 600)}
+    assert OUTDOOR.slots == {"hero": SlotSize(1200, 600), "offer": SlotSize(1040, 340)}
     assert OUTDOOR.languages == ("en", "de", "fr", "es", "no")
     assert load_template("outdoor") is OUTDOOR
 
@@ -65,7 +65,7 @@ def test_any_number_of_picks_makes_a_whole_page(count: int) -> None:
     mail = OUTDOOR.render(content(count))
     page = Tags(mail.html)
     assert page.open_tables == 0
-    assert len(page.images()) == 1 + count + 1  # hero, picks, pixel
+    assert len(page.images()) == 2 + count + 1  # hero, offer, picks, pixel
     assert mail.html.count("<table") == mail.html.count("</table>")  # those for Outlook in comments too
     assert len(mail.html.encode()) < 80_000
     for rank in range(count):
@@ -73,11 +73,24 @@ def test_any_number_of_picks_makes_a_whole_page(count: int) -> None:
     assert "{{" not in mail.html and "{%" not in mail.html
 
 
+@pytest.mark.parametrize("given", [(), ("hero",), ("offer",), ("hero", "offer")])
+def test_a_slot_that_is_not_given_is_left_out(given: tuple[str, ...]) -> None:
+    full = content(2)
+    mail = OUTDOOR.render(dataclasses.replace(full, slots={name: full.slots[name] for name in given}))
+    page = Tags(mail.html)
+    assert page.open_tables == 0
+    assert mail.html.count("<table") == mail.html.count("</table>")
+    shown = [image["alt"] for image in page.images()]
+    for name, slot in full.slots.items():
+        assert (slot.alt in shown) is (slot.alt in mail.text) is (name in given)
+
+
 def test_both_parts_have_the_same_links_and_duties() -> None:
     filled = content(3)
     mail = OUTDOOR.render(filled)
     wanted = [filled.links.unsubscribe, filled.links.preferences, filled.links.view]
-    wanted += [filled.links.call_to_action, filled.slots["hero"].link, *(pick.link for pick in filled.picks)]
+    wanted += [filled.links.call_to_action, *(pick.link for pick in filled.picks)]
+    wanted += [slot.link for slot in filled.slots.values()]
     hrefs = {attributes.get("href") for tag, attributes in Tags(mail.html).tags if tag == "a"}
     for link in wanted:
         assert link in hrefs and link in mail.text
@@ -109,7 +122,7 @@ def test_values_are_never_run(value: str) -> None:
     assert f"Hello {greeting_name(value)}".rstrip() in mail.text
     assert f"* {value} – " in mail.text and value in page.words
     assert "<b>" not in mail.html and "49" not in mail.text.split("http")[0]
-    assert [image["alt"] for image in page.images()[1:4]] == [value] * 3
+    assert [image["alt"] for image in page.images()[2:5]] == [value] * 3
     assert f"<title>{escape(value)}" in mail.html.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
 
 

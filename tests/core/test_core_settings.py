@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -77,3 +78,9 @@ def test_logs_carry_the_trace_and_never_an_address(capsys: pytest.CaptureFixture
         assert "ann@example.org" not in stream.getvalue()
     finally:
         logging.getLogger().handlers[:] = before
+
+
+def test_font_files_are_divided_as_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().font_files == []
+    monkeypatch.setenv("TAILORMAIL_FONT_PATH", os.pathsep.join(("/fonts/a.ttf", "", "~/b.ttf")))
+    assert load_settings().font_files == [Path("/fonts/a.ttf"), Path("~/b.ttf").expanduser()]

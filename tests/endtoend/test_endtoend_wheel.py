@@ -21,7 +21,7 @@ NEEDED = {
     "campaigns/models/migrations/env.py",
     "campaigns/models/migrations/versions/0001_first_tables.py",
     "campaigns/copywriting/wording/en.toml",
-    "campaigns/opentime/data/requesters.toml",
+    "campaigns/opentime/place/data/requesters.toml",
     "campaigns/sampleshop/briefs/autumn.toml",
     "templates/outdoor/mail.mjml.j2",
     "templates/outdoor/mail.txt.j2",

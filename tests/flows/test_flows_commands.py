@@ -36,15 +36,19 @@ def test_a_campaign_from_file_to_report(
         str(tmp_path / "p"),
         "--json",
     )
-    assert json.loads(out)["slots"] == {"hero": "snow"}
+    slots = json.loads(out)["slots"]
+    assert slots == {"hero": "snow", "offer": slots["offer"]}
+    assert slots["offer"].startswith("card of ")
     assert {file.name for file in (tmp_path / "p").iterdir()} == {
         "mail.html",
         "mail.txt",
         "mail.eml",
         "why.json",
         "hero.jpg",
+        "offer.jpg",
     }
-    assert 'src="hero.jpg"' in (tmp_path / "p" / "mail.html").read_text()
+    html = (tmp_path / "p" / "mail.html").read_text()
+    assert 'src="hero.jpg"' in html and 'src="offer.jpg"' in html
     assert json.loads(tailormail("campaign", "approve", campaign, "--json")[1])["status"] == "approved"
     shown = json.loads(tailormail("campaign", "show", campaign, "--json")[1])
     assert shown["audience_now"]["planned"] > 0
@@ -110,7 +114,7 @@ def test_a_date_in_the_offer_is_kept_and_a_slot_that_the_template_lacks_is_refus
     lacking.write_text(described.replace('name = "hero"', 'name = "banner"'))
     status, _, err = tailormail("campaign", "create", str(lacking))
     assert status == 1
-    assert "no slot 'banner'; it has hero" in err
+    assert "no slot 'banner'; it has hero, offer" in err
 
 
 def test_export_and_erase(tailormail: Command, shop: Runtime, sample: SampleFiles) -> None:
@@ -147,3 +151,21 @@ def test_malformed_settings_are_refused_before_anything_starts(
     status, _, err = tailormail("campaign", "list")
     assert status == 1
     assert "TAILORMAIL_SMTP_URL" in err
+
+
+def test_a_preview_in_a_weather_of_ones_own(tailormail: Command, sample: SampleFiles, tmp_path: Path) -> None:
+    status, out, _ = tailormail("campaign", "create", str(sample.campaign), "--json")
+    asked = (
+        "campaign",
+        "preview",
+        str(json.loads(out)["id"]),
+        "--customer",
+        "C000001",
+        "-o",
+        str(tmp_path / "p"),
+    )
+    status, _, _ = tailormail(*asked, "--temperature", "-4.5", "--wind", "50")
+    assert status == 0
+    status, _, told = tailormail(*asked, "--wind", "strong")
+    assert status != 0
+    assert "wind: needs a number of km/h from 0 to 410, such as 4.5" in " ".join(told.split())

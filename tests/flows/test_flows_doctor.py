@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from campaigns.commands.doctor import run_doctor
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.locks import SCHEDULER_LOCK
+from campaigns.opentime.weather.fake_weather_server import FakeWeatherServer
 from campaigns.runtime import Runtime
 from tests.shop import SECRET
 from workers.lock import SessionLock
@@ -230,3 +231,37 @@ def test_workers_are_counted_by_queue(doctor: Doctor, servers: EmbeddedUrls, run
     assert said.startswith(
         "nobody works on pick, copy, feedback; 1 answer; by queue: plan 1, pick 0, copy 0, send 1"
     )
+
+
+def test_lists_that_cannot_be_used_are_named(doctor: Doctor, tmp_path: Path) -> None:
+    broken = tmp_path / "requesters.toml"
+    broken.write_text('[[agent]]\nrequester = "nobody"\n[scanner]\n')
+    status, found = doctor(requesters_path=broken, apple_egress_path=tmp_path / "missing.csv")
+    assert status == 1
+    assert found["requesters"]["severity"] == found["Apple egress list"]["severity"] == "error"
+    assert "nobody" in found["requesters"]["says"]
+
+
+def test_lists_and_services_in_force_are_told(doctor: Doctor, tmp_path: Path) -> None:
+    egress = tmp_path / "egress.csv"
+    egress.write_text("172.224.226.0/27,GB,GB-EN,London,\n172.224.226.32/27,GB,GB-EN,Atlantis,\n")
+    with FakeWeatherServer() as server:
+        _, found = doctor(
+            apple_egress_path=egress, weather_url=server.met_url, weather_contact="post@example.com"
+        )
+    assert found["Apple egress list"]["says"].startswith("2 networks; 1 of 2 cities")
+    assert found["weather"]["in_force"] == f"{server.met_url} (MET Norway)"
+    assert found["weather"]["says"].startswith("Oslo: clear")
+    assert found["requesters"]["severity"] == "ok"
+
+
+def test_the_fonts_in_force_are_told_and_a_wrong_one_is_named(doctor: Doctor, tmp_path: Path) -> None:
+    _, found = doctor()
+    assert found["fonts"]["in_force"] == "Source Sans"
+    assert found["fonts"]["severity"] == "ok"
+    assert "draws Latin, Greek, Cyrillic" in found["fonts"]["says"]
+    wrong = tmp_path / "brand.ttf"
+    wrong.write_text("not a font")
+    status, found = doctor(font_path=str(wrong))
+    assert status == 1
+    assert found["fonts"]["says"].startswith(f"{wrong} is not a font file")

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from sqlalchemy import select, text
 
-from campaigns.core.errors import BadToken, NotFound
+from campaigns.core.errors import BadInput, BadToken, NotFound
 from campaigns.flows.opening import Asker
 from campaigns.flows.viewing import Scene
-from campaigns.models import Campaign, ConsentState, Customer, Event, Send, SlotServe
+from campaigns.models import Campaign, ConsentState, Customer, Event, Product, Send, SlotServe
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import SHOP, approved, send_all
+from tests.shop import SHOP, approved, record_opens, send_all
 
 THUNDERBIRD = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
 GMAIL_PREFETCH = Asker(
@@ -81,22 +84,28 @@ def test_what_was_shown_is_kept_and_the_click_goes_there(sent: Runtime) -> None:
     send = tracked_send(sent, "snow")
     for _ in range(3):
         shown(sent, send)
+    click = sent.signer.sign("click", send.campaign_id, send.id, 1, 0)
+    before_it_is_recorded = sent.feedback.click(click, THUNDERBIRD)
+    record_opens(sent)
     with sent.db.transaction() as session:
         serve = session.get_one(SlotServe, (send.campaign_id, send.id, 0))
         opens = session.scalars(select(Event).where(Event.name == "opened")).all()
     assert (serve.variant, serve.count, serve.signal) == ("snow", 3, "home")
     assert len(opens) == 1, "many fetches of one image are one open"
     assert not opens[0].machine
-    url = sent.feedback.click(sent.signer.sign("click", send.campaign_id, send.id, 1, 0), THUNDERBIRD)
-    assert url == serve.link == "https://fjellandfern.example/p/JKT-06"
+    assert before_it_is_recorded == serve.link == "https://fjellandfern.example/p/JKT-06"
+    sent.redis.flushdb()
+    assert sent.feedback.click(click, THUNDERBIRD) == serve.link, "also when Redis has forgotten it"
 
 
 def test_machines_are_labelled_and_counted_apart(sent: Runtime) -> None:
     send = tracked_send(sent, "rain")
     shown(sent, send, GMAIL_PREFETCH)
+    record_opens(sent)
     report = sent.reporting.report(send.campaign_id)
     assert (report.opens_human, report.opens_machine_only) == (0, 1)
     shown(sent, send)
+    record_opens(sent)
     report = sent.reporting.report(send.campaign_id)
     assert (report.opens_human, report.opens_machine_only) == (1, 0)
 
@@ -209,6 +218,42 @@ def test_a_preview_shows_any_weather_and_says_why(sent: Runtime, sample: SampleF
     assert not [f for f in rain.findings if f.severity == "error"]
 
 
+def test_a_preview_tries_temperature_and_wind(sent: Runtime) -> None:
+    customer = SHOP.customers[0].external_id
+    with sent.db.transaction() as session:
+        campaign = session.scalars(select(Campaign)).one()
+        campaign_id = campaign.id
+        slots = [dict(slot) for slot in campaign.slots]
+        rules = {rule["name"]: rule for rule in slots[0]["rules"]}
+        slots[0]["rules"] = [
+            {**rules["snow"], "when": {"temperature_below": 0}},
+            {**rules["rain"], "when": {"wind_above": 40}},
+        ]
+        campaign.slots = slots
+
+    def hero_in(**typed: str) -> str:
+        scene = Scene.of(typed.pop("place", ""), typed.pop("weather", ""), "", "", **typed)
+        return sent.viewing.preview(campaign_id, customer, scene).shown["hero"].variant_name
+
+    assert hero_in(weather="clear", temperature="-4.5", wind="50") == "snow"
+    assert hero_in(weather="clear", temperature="4.5", wind=" 50 ") == "rain"
+    assert hero_in(weather="clear", temperature="0", wind="0") == "default"
+    assert hero_in(wind="50") == "rain", "with the weather that is there"
+    assert hero_in(temperature="0", wind="0") == "default"
+
+
+def test_a_scene_of_no_temperature_is_refused() -> None:
+    for typed in ("warm", "nan", "inf", "-90.1", "60.1", "4,5"):
+        with pytest.raises(BadInput, match="temperature: needs a number of degrees Celsius from -90 to 60"):
+            Scene.of("", "", "", "", typed)
+    for typed in ("-1", "411", "x"):
+        with pytest.raises(BadInput, match="wind: needs a number of km/h from 0 to 410"):
+            Scene.of("", "", "", "", wind=typed)
+    assert not Scene.of("", "", "", "", " ", "").asked_for
+    assert Scene.of("", "", "", "", "0").asked_for
+    assert Scene.of("", "", "", "", wind="0").asked_for
+
+
 def test_orders_after_a_mail_are_reported(sent: Runtime) -> None:
     send = tracked_send(sent, "rain")
     with sent.db.transaction() as session:
@@ -252,3 +297,57 @@ def test_links_of_mails_from_before_tokens_said_the_campaign_still_work(sent: Ru
         sent.feedback.unsubscribe(sign("unsubscribe", send.customer_id))
     with pytest.raises(NotFound):
         sent.feedback.click(sign("click", 10**9, 1, 0), THUNDERBIRD)
+
+
+def test_a_card_of_the_pick_for_the_weather_is_drawn_kept_clicked_and_shown_again(
+    sent: Runtime, sample: SampleFiles
+) -> None:
+    send = tracked_send(sent, "rain")
+    token = sent.signer.sign("open", send.campaign_id, send.id, 1, send.customer_id, 1)
+    answer = sent.opening.picture(token, THUNDERBIRD)
+    with Image.open(io.BytesIO(answer.body)) as card:
+        assert card.size == (1040, 340)
+    number = int(answer.shown.removeprefix("product:"))
+    with sent.db.transaction() as session:
+        product = session.get_one(Product, number)
+        picks = [pick[0] for pick in session.get_one(Send, (send.campaign_id, send.id)).picks or []]
+    assert number in picks, "one of this customer's own"
+    click = sent.signer.sign("click", send.campaign_id, send.id, 1, 1)
+    for _ in ("before it is drained", "and after"):
+        assert sent.feedback.click(click, THUNDERBIRD) == product.url
+        again = sent.viewing.in_browser(sent.signer.sign("view", send.campaign_id, send.id))
+        assert f"data:image/jpeg;base64,{base64.b64encode(answer.body).decode()}" in again
+        record_opens(sent)
+    with sent.db.transaction() as session:
+        serve = session.get_one(SlotServe, (send.campaign_id, send.id, 1))
+    assert (serve.variant, serve.link, (serve.detail or {})["kind"]) == (
+        answer.shown,
+        product.url,
+        "product_card",
+    )
+    withdraw(sent, send, "open_tracking")
+    neutral = (sample.campaign.parent / "offer-default.jpg").read_bytes()
+    assert sent.opening.picture(token, THUNDERBIRD).body == neutral
+
+
+def test_a_preview_says_what_the_customer_would_never_get(sent: Runtime, sample: SampleFiles) -> None:
+    send = tracked_send(sent, "rain")
+    with sent.db.transaction() as session:
+        customer = session.get_one(Customer, send.customer_id).external_id
+    assert not sent.viewing.preview(send.campaign_id, customer).beyond_consent
+    withdraw(sent, send, "open_location")
+    placed = sent.viewing.preview(send.campaign_id, customer, Scene(place="Tromsø", requester="apple_mpp"))
+    assert (placed.signal, "home decides" in placed.beyond_consent) == ("apple_city", True)
+    behind_a_proxy = sent.viewing.preview(
+        send.campaign_id, customer, Scene(place="Tromsø", requester="yahoo")
+    )
+    assert behind_a_proxy.signal == "home"
+    withdraw(sent, send, "open_tracking")
+    bare = sent.viewing.preview(send.campaign_id, customer)
+    assert {choice.variant_name for choice in bare.shown.values()} == {"default"}, (
+        "nobody's picks, nobody's weather"
+    )
+    assert (
+        "anybody gets"
+        in sent.viewing.preview(send.campaign_id, customer, Scene(weather="snow")).beyond_consent
+    )

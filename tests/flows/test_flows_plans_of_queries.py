@@ -25,7 +25,7 @@ from campaigns.models import Campaign, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.partitions import drop_extra_partitions
-from tests.shop import approved
+from tests.shop import approved, record_opens
 
 pytestmark = pytest.mark.slow
 
@@ -165,6 +165,9 @@ def live_through_everything(runtime: Runtime) -> None:
     runtime.viewing.in_browser(sign("view", 1, send.id))
     runtime.feedback.unsubscribe(sign("unsubscribe", 1, send.customer_id, send.id))
     runtime.opening.picture(sign("open", send.id, 0), READER)  # A link of the first version.
+    record_opens(runtime)
+    runtime.open_states.catch_up()
+    runtime.open_states.warm(1)
     assert runtime.recovery.sweep().sends == {"planned": 1}, "one worker of another machine had died"
 
 
@@ -198,7 +201,7 @@ def test_no_hot_query_reads_a_big_table_from_end_to_end(big: Runtime) -> None:
     words = "\n".join(sql.lower() for sql, _ in statements)
     for wanted in (
         "skip locked", "update sends", "insert into events", "insert into slot_serves", "consent_states",
-        "from customers", "order_lines", "insert into campaign_counts", "worker_leases", "from campaign_days",
+        "from customers", "order_lines", "drained_groups", "open_states", "insert into campaign_counts", "worker_leases", "from campaign_days",
     ):  # fmt: skip
         assert wanted in words, f"nothing was heard of {wanted}: this test no longer sees the hot path"
     bad = []

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from campaigns.core.clock import FixedClock
+from campaigns.core.clock import FixedClock, SystemClock
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.opentime.coordinates import Point, cell_of
-from campaigns.opentime.fake_weather_server import Behaviour, FakeOpenMeteoServer
-from campaigns.opentime.forecast_cache import FAILURES_TO_STAY_AWAY, WeatherCache
-from campaigns.opentime.open_meteo import OpenMeteo
-from campaigns.opentime.weather import UNKNOWN_WEATHER, Condition, FixedWeather, Weather
-from campaigns.opentime.weather_shelf import Kept, MemoryShelf, RedisShelf, Shelf
+from campaigns.opentime.place.coordinates import Point, cell_of
+from campaigns.opentime.weather.fake_weather_server import Behaviour, FakeWeatherServer
+from campaigns.opentime.weather.forecast_cache import FAILURES_TO_STAY_AWAY, WeatherCache
+from campaigns.opentime.weather.open_meteo import OpenMeteo
+from campaigns.opentime.weather.weather import UNKNOWN_WEATHER, Condition, FixedWeather, Weather
+from campaigns.opentime.weather.weather_shelf import Kept, MemoryShelf, RedisShelf, Shelf
 
 RAIN = Weather(Condition.RAIN, 8.0, 20.0, True, 1.2, 7200)
 SNOW = Weather(Condition.SNOW, -3.0, 5.0, True, 0.5, 7200)
@@ -191,7 +191,7 @@ def test_repeated_failures_open_the_breaker_for_a_minute(
 
 
 def test_the_breaker_is_shared_and_honours_retry_after(redis_client: redis.Redis, clock: FixedClock) -> None:
-    with FakeOpenMeteoServer() as server:
+    with FakeWeatherServer() as server:
         server.behaviour, server.retry_after = Behaviour.TOO_MANY, "120"
         first, second = (WeatherCache(redis_client, OpenMeteo(server.url), clock, 2) for _ in range(2))
         assert first.at(*OSLO) == UNKNOWN_WEATHER
@@ -274,6 +274,84 @@ def test_any_coordinates_get_an_answer(latitude: float, longitude: float) -> Non
     assert cache.at(latitude, longitude) == (RAIN if known else UNKNOWN_WEATHER)
 
 
+def test_what_is_fresh_is_answered_without_redis(
+    redis_client: redis.Redis, source: Source, clock: FixedClock
+) -> None:
+    first, second = (WeatherCache(redis_client, source, clock, 2) for _ in range(2))
+    assert first.peek(*OSLO) is None and first.at(*OSLO) == RAIN
+    assert second.peek(*OSLO) is None and second.at(*OSLO) == RAIN  # from Redis, into memory
+    redis_client.flushall()
+    asked = commands_processed(redis_client)
+    for cache in (first, second):
+        assert [cache.peek(*OSLO), cache.at(*OSLO), cache.at(59.95, 10.8)] == [RAIN] * 3
+    assert commands_processed(redis_client) == asked + 1  # asking for the number is one itself
+    clock.moment += timedelta(hours=1)
+    assert first.peek(*OSLO) is None
+    assert first.peek(float("nan"), 0.0) is None
+    assert first.at(*OSLO).condition is Condition.RAIN  # stale, though Redis has lost it
+    assert eventually(lambda: first.peek(*OSLO) == RAIN)  # and refreshed behind
+    assert len(source.asked) == 2
+
+
+def commands_processed(client: redis.Redis) -> int:
+    return int(client.info("stats")["total_commands_processed"])
+
+
+def test_what_another_process_refreshed_is_taken_from_redis(
+    redis_client: redis.Redis, source: Source, clock: FixedClock
+) -> None:
+    first, second = (WeatherCache(redis_client, source, clock, 2) for _ in range(2))
+    first.at(*OSLO)
+    clock.moment += timedelta(minutes=40)
+    source.weather = SNOW
+    second.warm([OSLO])
+    assert first.at(*OSLO) == SNOW and first.peek(*OSLO) == SNOW
+    assert len(source.asked) == 2
+
+
+def test_memory_answers_in_microseconds(source: Source) -> None:
+    cache = WeatherCache(None, source, SystemClock(), 2)
+    cache.at(*OSLO)
+    each = []
+    for _ in range(5):
+        started = time.perf_counter()
+        for _ in range(2000):
+            cache.at(*OSLO)
+        each.append((time.perf_counter() - started) / 2000)
+    assert min(each) < 15e-6, each  # about 2 where nothing else runs
+
+
+def test_a_hanging_service_makes_few_people_wait(
+    client: redis.Redis | None, source: Source, clock: FixedClock
+) -> None:
+    cache = WeatherCache(client, source, clock, 0.4)
+    source.gate.clear()
+    started = time.monotonic()
+    for n in range(30):
+        assert cache.at(float(n), 0.0) == UNKNOWN_WEATHER
+    assert time.monotonic() - started < 1.5  # one of them waited; all would be twelve seconds
+    source.gate.set()
+    assert eventually(lambda: cache.peek(0.0, 0.0) == RAIN)
+    assert cache.at(50.0, 0.0) == RAIN  # it answers again: waiting is worth while
+
+
+def test_a_service_that_hangs_for_a_minute_is_not_noticed(clock: FixedClock) -> None:
+    with FakeWeatherServer() as server:
+        cache = WeatherCache(None, OpenMeteo(server.url, timeout=3), clock, 0.2)
+        assert cache.at(*OSLO).condition is Condition.CLEAR
+        server.behaviour = Behaviour.HANG
+        clock.moment += timedelta(minutes=30)
+        worst = 0.0
+        for n in range(40):
+            started = time.monotonic()
+            cache.at(*OSLO)
+            cache.at(float(n), 0.0)
+            worst = max(worst, time.monotonic() - started)
+        assert worst < 0.5
+        server.release()
+        assert eventually(lambda: all(thread.name != "weather" for thread in threading.enumerate()))
+
+
 @pytest.fixture
 def shelf(client: redis.Redis | None) -> Shelf:
     return MemoryShelf(cells=50) if client is None else RedisShelf(client)
@@ -302,6 +380,16 @@ def test_contract_of_shelves_breaker(shelf: Shelf) -> None:
     assert shelf.count_failure() == 1
     shelf.leave_alone(until=1234.5, seconds=60)
     assert shelf.read([(1.0, 2.0)])[1] == 1234.5
+
+
+def test_memory_keeps_what_is_newer() -> None:
+    shelf = MemoryShelf(cells=3)
+    cell = (1.0, 2.0)
+    for kept in (Kept(RAIN, 5, 9), Kept(SNOW, 4, 99), Kept(RAIN, 5, 99)):
+        shelf.keep([(cell, kept)])
+        assert shelf.peek(cell) == Kept(RAIN, 5, 9)
+    shelf.keep([(cell, Kept(SNOW, 6, 9))])
+    assert shelf.peek(cell) == Kept(SNOW, 6, 9) and shelf.peek((0.0, 0.0)) is None
 
 
 def test_memory_is_bounded() -> None:

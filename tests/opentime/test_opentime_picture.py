@@ -12,9 +12,9 @@ from opentime_samples import picture
 from PIL import Image
 
 from campaigns.core.errors import BadInput
-from campaigns.opentime import pictures
-from campaigns.opentime.headers import picture_headers
-from campaigns.opentime.neutral import PIXEL_GIF, pixel, plain_picture
+from campaigns.opentime.drawing import pictures
+from campaigns.opentime.drawing.neutral import PIXEL_GIF, pixel, plain_picture
+from campaigns.opentime.serving.headers import picture_headers
 
 
 def test_the_pixel_is_one_transparent_gif() -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from opentime_mmdb import write_mmdb
 from opentime_samples import APPLE_ADDRESS, OSLO_ADDRESS
 
 from campaigns.core.errors import NotConfigured
-from campaigns.opentime.apple_egress import AppleEgress
-from campaigns.opentime.geo import FixedLookup, GeoAnswer, GeoLookup, MaxMindLookup
-from campaigns.opentime.place import Home, Place, locate, signal_of
-from campaigns.opentime.requester import Requester
+from campaigns.opentime.place.apple_egress import AppleEgress
+from campaigns.opentime.place.geo import FixedLookup, GeoAnswer, GeoLookup, MaxMindLookup, lookup_in_force
+from campaigns.opentime.place.place import Home, Place, locate, signal_of
+from campaigns.opentime.place.requester import Requester
 
 OSLO = GeoAnswer("Oslo", 59.9127, 10.7461, 20.0, "NO", "Europe/Oslo")
 HOME = Home(69.6492, 18.9553, "NO", "Europe/Oslo")
@@ -139,6 +140,59 @@ def test_apples_addresses_never_reach_geoip(requester: Requester) -> None:
     assert geo.asked == []
 
 
+BERLIN = GeoAnswer("Berlin", 52.5, 13.4, 10.0, "DE", "Europe/Berlin")
+CITY, ROUGH, COUNTRY, APPLES = OSLO_ADDRESS, "77.1.1.1", "80.1.1.1", APPLE_ADDRESS
+KNOWN = FixedLookup(
+    {
+        CITY: BERLIN,
+        APPLES: BERLIN,  # what GeoIP would say, and must never be asked
+        ROUGH: GeoAnswer("Berlin", 52.5, 13.4, 51.0, "DE"),
+        COUNTRY: GeoAnswer("", 60.0, 100.0, 20.0, "RU"),
+    }
+)
+PROXIES = [one for one in Requester if one not in (Requester.DIRECT, Requester.APPLE_MPP)]
+MATRIX = [
+    # consent, requester, address, with a home, without one
+    *(
+        (False, one, kind, "home", "none")
+        for one in Requester
+        for kind in (CITY, ROUGH, COUNTRY, APPLES, None)
+    ),
+    *((True, one, kind, "home", "none") for one in PROXIES for kind in (CITY, ROUGH, COUNTRY, APPLES, None)),
+    (True, Requester.DIRECT, CITY, "address", "address"),
+    (True, Requester.DIRECT, ROUGH, "home", "none"),
+    (True, Requester.DIRECT, COUNTRY, "home", "none"),
+    (True, Requester.DIRECT, "9.9.9.9", "home", "none"),
+    (True, Requester.DIRECT, APPLES, "apple_city", "apple_city"),  # a browser on Private Relay
+    (True, Requester.DIRECT, None, "home", "none"),
+    (True, Requester.APPLE_MPP, APPLES, "apple_city", "apple_city"),
+    (True, Requester.APPLE_MPP, CITY, "home", "none"),  # its User-Agent, from an address not on the list
+    (True, Requester.APPLE_MPP, COUNTRY, "home", "none"),
+    (True, Requester.APPLE_MPP, None, "home", "none"),
+]
+
+
+@pytest.mark.parametrize(("consent", "requester", "address", "at_home", "homeless"), MATRIX)
+def test_what_decides(
+    consent: bool, requester: Requester, address: str | None, at_home: str, homeless: str
+) -> None:
+    for home, expected in ((HOME, at_home), (None, homeless)):
+        place = locate(requester, address, home, consent, KNOWN, APPLE, lambda *_: (51.5, -0.1))
+        where = {
+            "home": Place(69.6, 19.0, "home", "NO", "Europe/Oslo"),
+            "address": Place(52.5, 13.4, "address", "DE", "Europe/Berlin"),
+            "apple_city": Place(51.5, -0.1, "apple_city", "GB"),
+            "none": None,
+        }
+        assert place == where[expected]
+
+
+def test_a_city_that_nobody_can_tell_from_its_namesakes_leaves_it_to_the_home() -> None:
+    for nowhere in (None, (float("nan"), 0.0), (91.0, 0.0)):
+        place = locate(Requester.APPLE_MPP, APPLE_ADDRESS, HOME, True, KNOWN, APPLE, lambda *_: nowhere)  # noqa: B023
+        assert signal_of(place) == "home"
+
+
 def test_nothing_known_is_no_place() -> None:
     assert locate(Requester.DIRECT, None, None, True, Watched(), APPLE) is None
     assert locate(Requester.DIRECT, OSLO_ADDRESS, None, True, None, None) is None
@@ -159,18 +213,59 @@ def test_a_place_is_on_earth(degrees: tuple[float, float]) -> None:
         Place(*degrees, "home")
 
 
+class WatchedEgress(AppleEgress):
+    """A list that remembers whether a city was looked up in it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            [("172.224.226.0/27", ("GB", "GB-EN", "London")), ("::/0", ("FR", "FR-75", "Paris"))]
+        )
+        self.asked: list[str | None] = []
+
+    def city(self, address: str | None) -> tuple[str, str, str] | None:
+        self.asked.append(address)
+        return super().city(address)
+
+
+addresses = (
+    st.none() | st.text() | st.ip_addresses().map(str) | st.sampled_from([APPLE_ADDRESS, OSLO_ADDRESS])
+)
+
+
 @given(
     st.sampled_from(Requester),
-    st.none() | st.text() | st.ip_addresses().map(str),
+    addresses,
     st.none() | st.builds(Home, st.floats(), st.floats(), st.text(), st.text()),
     st.booleans(),
 )
-def test_locate_answers_for_anything_and_asks_only_with_consent(
+def test_locate_answers_for_anything_and_looks_up_only_with_consent(
     requester: Requester, address: str | None, home: Home | None, consent: bool
 ) -> None:
-    geo = Watched()
-    place = locate(requester, address, home, consent, geo, APPLE)
+    geo, egress = Watched(), WatchedEgress()
+    cities: list[str] = []
+
+    def gazetteer(country: str, region: str, city: str) -> tuple[float, float] | None:
+        cities.append(city)
+        return 51.5, -0.1
+
+    place = locate(requester, address, home, consent, geo, egress, gazetteer)
     assert signal_of(place) in ("address", "apple_city", "home", "none")
-    if not consent or requester is not Requester.DIRECT:
-        assert geo.asked == []
+    if not consent:
+        assert (geo.asked, egress.asked, cities) == ([], [], [])
         assert signal_of(place) in ("home", "none")
+    if requester is not Requester.DIRECT:
+        assert geo.asked == []
+    if requester.hides_place and requester is not Requester.APPLE_MPP:
+        assert (egress.asked, cities) == ([], [])
+    if egress.asked:
+        assert geo.asked == []  # never both: GeoIP errs on Apple's addresses
+
+
+def test_a_file_that_cannot_be_used_is_said_once_and_survived(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mmdb"
+    broken.write_bytes(b"no database")
+    with structlog.testing.capture_logs() as logs:
+        for path in (tmp_path / "missing.mmdb", broken):
+            assert lookup_in_force(path) is lookup_in_force(path) is None
+    assert [log["event"] for log in logs] == ["geo_file_not_used"] * 2
+    assert lookup_in_force(None) is None

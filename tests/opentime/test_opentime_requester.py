@@ -1,10 +1,8 @@
-"""Who asks, from where: user agents, networks, trusted hops, Apple's list."""
+"""Who asks, from where: user agents, networks, trusted hops."""
 
 from __future__ import annotations
 
 import ipaddress
-import random
-import time
 from pathlib import Path
 
 import pytest
@@ -25,10 +23,12 @@ from opentime_samples import (
 )
 
 from campaigns.core.errors import BadInput
-from campaigns.opentime.address import client_address, public_address
-from campaigns.opentime.apple_egress import AppleEgress
-from campaigns.opentime.networks import NetworkMap
-from campaigns.opentime.requester import Requester, RequesterPatterns, classify
+from campaigns.core.settings import load_settings
+from campaigns.opentime.place.address import client_address, public_address
+from campaigns.opentime.place.apple_egress import AppleEgress
+from campaigns.opentime.place.networks import NetworkMap
+from campaigns.opentime.place.requester import Requester, RequesterPatterns, classify, patterns_in_force
+from campaigns.runtime import Runtime
 
 APPLE = AppleEgress(
     [("172.224.226.0/27", ("NO", "NO-03", "Oslo")), ("2a02:26f7::/64", ("FR", "FR-75", "Paris"))]
@@ -49,6 +49,13 @@ APPLE = AppleEgress(
         (OUTLOOK, Requester.DIRECT),
         (APPLE_MAIL, Requester.DIRECT),
         ("python-requests/2.32", Requester.SCANNER),
+        ("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", Requester.SCANNER),
+        (
+            "Mozilla/5.0 (Linux; Android 10; CUBOT NOTE 20) AppleWebKit/537.36 (KHTML, like Gecko)",
+            Requester.DIRECT,
+        ),
+        ("Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8)", Requester.DIRECT),
+        ("Mail/3774 CFNetwork/1568 Darwin/24.0.0", Requester.DIRECT),
         ("something/1.0", Requester.UNKNOWN),
         ("", Requester.UNKNOWN),
         (None, Requester.UNKNOWN),
@@ -92,6 +99,60 @@ def test_patterns_can_be_replaced_without_code(tmp_path: Path) -> None:
     own.write_text(own.read_text().replace("yahoo", "nobody"))
     with pytest.raises(BadInput, match="nobody"):
         RequesterPatterns.load(own)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'contains = "Purple"',  # a text would be taken letter by letter
+        'contains = ["Purple", ""]',  # would fit everybody
+        "equals = [1]",
+        'like = ["Purple"]',
+    ],
+)
+def test_a_pattern_that_would_fit_too_much_is_refused(tmp_path: Path, wrong: str) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        f'[[agent]]\nrequester = "yahoo"\n{wrong}\n'
+        "[scanner]\nnetworks = []\nearly_seconds = 1\ncloud_networks = []\n"
+    )
+    with pytest.raises(BadInput, match="not a list of requesters"):
+        RequesterPatterns.load(own)
+
+
+def test_a_file_that_cannot_be_used_is_said_once_and_the_shipped_one_serves(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[[agent")
+    with structlog.testing.capture_logs() as logs:
+        for path in (broken, broken, tmp_path / "missing.toml", tmp_path / "missing.toml", None):
+            assert classify(GMAIL, None, patterns=patterns_in_force(path)) is Requester.GMAIL_OPEN
+    assert [log["event"] for log in logs] == ["requesters_file_not_used"] * 2
+    assert "broken.toml" in logs[0]["why"] and "missing.toml" in logs[1]["why"]
+
+
+def test_the_file_that_a_setting_names_is_in_force(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[[agent]]\nrequester = "yahoo"\ncontains = ["Purple"]\n'
+        "[scanner]\nnetworks = []\nearly_seconds = 1\ncloud_networks = []\n"
+    )
+    runtime = Runtime(load_settings({"data_dir": tmp_path, "requesters_path": own}))
+    assert classify("Purple", None, patterns=runtime.requesters) is Requester.YAHOO
+    assert runtime.gazetteer is None and runtime.apple is None
+
+
+def test_all_classes_can_be_told() -> None:
+    told = {
+        classify(THUNDERBIRD, OSLO_ADDRESS, apple=APPLE),
+        classify(GMAIL, OSLO_ADDRESS, apple=APPLE),
+        classify(GMAIL_PREFETCH, OSLO_ADDRESS, apple=APPLE),
+        classify(APPLE_MAIL, APPLE_ADDRESS, apple=APPLE),
+        classify(YAHOO, OSLO_ADDRESS, apple=APPLE),
+        classify(HEY, OSLO_ADDRESS, apple=APPLE),
+        classify(SAFARI, "209.222.82.7", apple=APPLE),
+        classify("something/1.0", OSLO_ADDRESS, apple=APPLE),
+    }
+    assert told == set(Requester)
 
 
 @given(st.none() | st.text(), st.none() | st.text() | st.ip_addresses().map(str), st.none() | st.floats())
@@ -141,47 +202,22 @@ def test_what_an_attacker_prepends_changes_nothing(chain: list[str], lies: str, 
         assert honest == public_address(chain[-hops])
 
 
-APPLE_CSV = (
-    "172.224.226.0/27,NO,NO-03,Oslo,\n"
-    '2a02:26f7:b3c8:4000::/64,US,US-DC,"Washington, D.C.",\n'
-    "172.224.226.32/31,GB,GB-EN,London,\n"
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Close to each other, so that prefixes nest; around /64, where IPv6 prefixes are kept in two ways.
+near_addresses = st.ip_addresses() | st.sampled_from(
+    [ipaddress.ip_address(text) for text in ("10.1.2.3", "10.1.2.4", "2a02::1", "2a02::ffff:0:0:1", "2a02::")]
 )
-
-
-def test_apples_list_names_the_city(tmp_path: Path) -> None:
-    path = tmp_path / "egress.csv"
-    path.write_text(APPLE_CSV)
-    apple = AppleEgress.load(path)
-    assert len(apple) == 3
-    assert apple.city("172.224.226.31") == ("NO", "NO-03", "Oslo")
-    assert apple.city("172.224.226.33") == ("GB", "GB-EN", "London")
-    assert apple.city("172.224.226.34") is None
-    assert apple.city("2a02:26f7:b3c8:4000::abcd") == ("US", "US-DC", "Washington, D.C.")
-    assert apple.city("2a02:26f7:b3c8:4001::") is None
-    assert apple.city(None) is None
-
-
-def test_a_bad_list_is_said_once_and_survived(tmp_path: Path) -> None:
-    bad = tmp_path / "bad.csv"
-    bad.write_bytes(b"<html>\n" + APPLE_CSV.encode() + b"1.2.3.0/99,NO,NO-03,Oslo,\n1.2.3.4\n\xff\xfe,,,\n")
-    with structlog.testing.capture_logs() as logs:
-        assert len(AppleEgress.load(bad)) == 3
-        assert len(AppleEgress.load(bad)) == 3
-        assert len(AppleEgress.load(tmp_path / "missing.csv")) == 0
-        assert len(AppleEgress.load(tmp_path / "missing.csv")) == 0
-        assert len(AppleEgress.load(None)) == 0
-    told = [(log["path"], log.get("rows")) for log in logs]
-    assert told == [(str(bad), 4), (str(tmp_path / "missing.csv"), None)]
 
 
 @given(
     st.lists(
-        st.ip_addresses(v=4).flatmap(lambda ip: st.integers(0, 32).map(lambda bits: (ip, bits))), max_size=20
+        near_addresses.flatmap(lambda ip: st.integers(0, ip.max_prefixlen).map(lambda bits: (ip, bits))),
+        max_size=20,
     ),
-    st.lists(st.ip_addresses(v=4), max_size=10),
+    st.lists(near_addresses, max_size=10),
 )
 def test_the_narrowest_network_around_an_address_wins(
-    prefixes: list[tuple[ipaddress.IPv4Address, int]], others: list[ipaddress.IPv4Address]
+    prefixes: list[tuple[Address, int]], others: list[Address]
 ) -> None:
     networks = list({ipaddress.ip_network(f"{ip}/{bits}", strict=False): None for ip, bits in prefixes})
     numbered = NetworkMap((str(network), number) for number, network in enumerate(networks))
@@ -190,24 +226,3 @@ def test_the_narrowest_network_around_an_address_wins(
         narrowest = max(around, key=lambda network: network.prefixlen, default=None)
         expected = None if narrowest is None else networks.index(narrowest)
         assert numbered.find(str(address)) == expected
-
-
-def test_a_list_as_long_as_apples_loads_in_seconds_and_answers_in_microseconds(tmp_path: Path) -> None:
-    chance = random.Random(7)
-    path = tmp_path / "egress.csv"
-    rows = [f"2a02:26f7:{n >> 16:x}:{n & 0xFFFF:x}::/64,US,US-CA,City {n % 20000}," for n in range(240_000)]
-    rows += [
-        f"172.{224 + (n >> 14)}.{n >> 6 & 255}.{(n & 63) << 2}/30,DE,DE-BE,Town {n}," for n in range(47_000)
-    ]
-    chance.shuffle(rows)
-    path.write_text("\n".join(rows))
-    started = time.process_time()
-    apple = AppleEgress.load(path)
-    loaded = time.process_time() - started
-    assert len(apple) == 287_000
-    asked = [f"2a02:26f7:{n >> 16:x}:{n & 0xFFFF:x}::1" for n in chance.sample(range(240_000), 2000)]
-    started = time.process_time()
-    found = [apple.city(address) for address in asked]
-    each = (time.process_time() - started) / len(asked)
-    assert all(found)
-    assert loaded < 10 and each < 100e-6, (loaded, each)

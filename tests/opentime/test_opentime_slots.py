@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tomllib
 from copy import deepcopy
@@ -9,17 +10,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from opentime_samples import picture
+from PIL import Image, ImageChops
 
 from campaigns.core.errors import BadInput, NotFound
-from campaigns.opentime import conditions
-from campaigns.opentime.place import Place
-from campaigns.opentime.rules import OpenFacts, choose
-from campaigns.opentime.slot_definition import SlotDefinition
-from campaigns.opentime.slots import parse_slots
-from campaigns.opentime.weather import Condition, Weather
+from campaigns.opentime.drawing.drawings import CardStyle
+from campaigns.opentime.drawing.pictures import check_picture
+from campaigns.opentime.drawing.still_gif import as_gif
+from campaigns.opentime.slots.rules import OpenFacts, choose
+from campaigns.opentime.slots.slot_definition import SlotDefinition
+from campaigns.opentime.slots.slot_kinds import CountdownTo, NearestShop, PickCard
+from campaigns.opentime.slots.slots import parse_slots
+from campaigns.opentime.weather.weather import Condition, Weather
 
 FILES = {
     "fleece.png": picture(colour="green"),
@@ -54,7 +56,6 @@ link = "https://shop.example/rain"
 product = "JKT-1"
 """
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
-OSLO = Place(59.9, 10.7, "address", "NO", "Europe/Oslo")
 
 
 def read(name: str) -> bytes:
@@ -179,25 +180,6 @@ def test_more_that_is_refused(raw: list[dict[str, Any]]) -> None:
         parse_slots(raw, nothing)
 
 
-_ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-)
-
-
-@given(_ANYTHING, st.sampled_from(sorted(conditions._KINDS)))
-def test_any_condition_is_read_or_refused(value: Any, key: str) -> None:
-    raw = deepcopy(tomllib.loads(CAMPAIGN)["slots"])
-    raw[0]["rules"][0]["when"] = {key: value}
-    try:
-        slot = parsed(raw)
-    except BadInput as error:
-        assert "rule 1, when" in error.message
-    else:
-        assert SlotDefinition.from_json(json.loads(json.dumps(slot.to_json()))) == slot
-        choose(slot, OpenFacts(NOON))
-
-
 def shown(raw: list[dict[str, Any]], **facts: Any) -> str:
     return choose(parsed(raw), OpenFacts(**{"now": NOON, **facts})).variant_name
 
@@ -237,50 +219,203 @@ def test_after_the_last_day_the_expired_picture_is_shown(raw: list[dict[str, Any
     assert shown(raw, weather=snow, now=last + timedelta(days=4000)) == "snow"
 
 
+SHOPS_TOML = b"""
+[[shops]]
+name = "Oslo"
+latitude = 59.91
+longitude = 10.75
+timezone = "Europe/Oslo"
+hours = "Mo-Fr 09:00-18:00; Sa 10:00-16:00"
+link = "https://shop.example/oslo"
+"""
+SHOPS_CSV = b"""\xef\xbb\xbfname,latitude,longitude,timezone,hours,link
+Oslo,59.91,10.75,Europe/Oslo,Mo-Fr 09:00-18:00; Sa 10:00-16:00,https://shop.example/oslo
+"""
+DEADLINE = datetime(2026, 12, 1, 18, tzinfo=UTC)
+
+
+def drawn(raw: list[dict[str, Any]], kind: str, **more: Any) -> SlotDefinition:
+    """The slot of the campaign file as one of another kind, through JSON and back."""
+    raw[0] |= {"kind": kind, **more}
+    slot = parse_slots(raw, {**FILES, "shops.csv": SHOPS_CSV, "shops.toml": SHOPS_TOML}.__getitem__, NOON)[0][
+        0
+    ]
+    assert slot.kind == kind
+    assert SlotDefinition.from_json(json.loads(json.dumps(slot.to_json()))) == slot
+    return slot
+
+
+def test_a_slot_says_what_has_to_be_known_for_it(raw: list[dict[str, Any]]) -> None:
+    def asks(slot: SlotDefinition) -> tuple[bool, bool, bool, frozenset[str]]:
+        return slot.asks_weather, slot.asks_place, slot.asks_picks, slot.skus
+
+    assert asks(parsed(raw)) == (True, True, False, frozenset())
+    raw[0]["rules"] = [{**raw[0]["rules"][0], "when": {"tags": ["vip"], "sold_out": ["A"]}}]
+    assert asks(parsed(raw)) == (False, False, False, {"A"})
+    raw[0]["rules"].append(
+        {**raw[0]["rules"][0], "name": "x", "when": {"in_stock": ["B"], "country": ["NO"]}}
+    )
+    assert asks(parsed(raw)) == (False, True, False, {"A", "B"})
+    raw[0]["rules"] = []
+    assert asks(drawn(raw, "weather_pick")) == (True, True, True, frozenset())
+    assert asks(drawn(raw, "live_product")) == (False, False, True, frozenset())
+    assert asks(drawn(raw, "nearest_shop", shops="shops.csv")) == (False, True, False, frozenset())
+    del raw[0]["shops"]
+    del raw[0]["expires"]
+    assert asks(drawn(raw, "countdown", deadline=DEADLINE)) == (False, False, False, frozenset())
+
+
+def test_what_was_stored_before_there_were_kinds_is_still_read(raw: list[dict[str, Any]]) -> None:
+    slot = parsed(raw)
+    stored = slot.to_json()
+    del stored["kind"], stored["content"]
+    assert SlotDefinition.from_json(stored) == slot and slot.kind == "picture"
+
+
+def test_shops_are_read_from_a_file_or_from_the_campaign_itself(raw: list[dict[str, Any]]) -> None:
+    inline = tomllib.loads(SHOPS_TOML.decode())["shops"]
+    contents = [
+        drawn(raw, "nearest_shop", shops=shops).content for shops in ("shops.csv", "shops.toml", inline)
+    ]
+    assert isinstance(contents[0], NearestShop) and contents == [contents[0]] * 3
+    assert [(shop.name, shop.link) for shop in contents[0].shops] == [("Oslo", "https://shop.example/oslo")]
+    assert contents[0].within_km == 50
+
+
+def test_a_style_belongs_to_what_is_drawn(raw: list[dict[str, Any]]) -> None:
+    slot = drawn(raw, "live_product", pick=2, style={"background": "#000", "text": "#fff", "accent": "#FF0"})
+    assert slot.content == PickCard(2, CardStyle("#000000", "#ffffff", "#ffff00"))
+    assert slot.needs_picks == 2
+
+
+def test_a_countdown_ends_at_its_deadline(raw: list[dict[str, Any]]) -> None:
+    del raw[0]["expires"]
+    slot = drawn(raw, "countdown", deadline=DEADLINE, label="Ends soon", units=["T", "S", "M", "s"])
+    assert slot.content == CountdownTo(DEADLINE, "Ends soon", ("T", "S", "M", "s"))
+    assert slot.expires == DEADLINE
+    assert drawn(raw, "countdown", expires=DEADLINE - timedelta(hours=1)).expires == DEADLINE - timedelta(
+        hours=1
+    )
+    day = drawn(raw, "countdown", deadline=DEADLINE.date(), expires=DEADLINE)
+    assert isinstance(day.content, CountdownTo) and day.content.deadline == datetime(2026, 12, 2, tzinfo=UTC)
+    # A stored one is read again however old it is.
+    assert SlotDefinition.from_json({**slot.to_json(), "expires": None}).expires == DEADLINE
+
+
+def test_the_pictures_of_a_countdown_become_gifs(raw: list[dict[str, Any]]) -> None:
+    raw[0]["rules"][0]["picture"] = "photo.jpg"
+    raw[0] |= {"kind": "countdown", "deadline": DEADLINE}
+    del raw[0]["expires"]
+    slots, pictures = parse_slots(raw, read, NOON)
+    assert (slots[0].media_type, slots[0].extension, slots[0].pixel_size) == ("image/gif", "gif", (60, 30))
+    assert {variant.picture for variant in slots[0].variants} == set(pictures)
+    for one in pictures.values():
+        assert (one.media_type, one.width, one.height) == ("image/gif", 60, 30)
+    with Image.open(io.BytesIO(pictures[slots[0].default.picture].body)) as shown_as:
+        assert shown_as.convert("RGB").getpixel((30, 15)) == (0, 128, 0)
+
+
+def test_a_picture_becomes_a_gif_that_looks_like_it() -> None:
+    wash = Image.linear_gradient("L").resize((90, 60)).convert("RGB")
+    out = io.BytesIO()
+    wash.save(out, "PNG")
+    made = as_gif(check_picture(out.getvalue(), "here"), "here")
+    assert (made.media_type, made.size) == ("image/gif", "90x60")
+    with Image.open(io.BytesIO(made.body)) as again:
+        worst = max(high for _, high in ImageChops.difference(again.convert("RGB"), wash).getextrema())  # type: ignore[misc]
+    assert worst <= 8
+    assert as_gif(made, "here") is made
+    ghost = io.BytesIO()
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(ghost, "PNG")
+    with Image.open(io.BytesIO(as_gif(check_picture(ghost.getvalue(), "x"), "x").body)) as seen:
+        assert seen.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
+
+
 @pytest.mark.parametrize(
-    ("when", "facts", "holds"),
+    ("more", "said"),
     [
-        ({"weather": ["unknown"]}, {}, True),
-        ({"weather": ["unknown"]}, {"weather": Weather(Condition.FOG)}, False),
-        ({"temperature_below": 5}, {"weather": Weather(Condition.FOG, 4.9)}, True),
-        ({"temperature_below": 5}, {"weather": Weather(Condition.FOG, 5.0)}, False),
-        ({"wind_above": 40}, {"weather": Weather(Condition.FOG, wind_kmh=41.0)}, True),
-        ({"wind_above": 40}, {"weather": Weather(Condition.FOG, wind_kmh=40.0)}, False),
-        ({"wind_above": 40}, {}, False),
-        ({"daylight": "day"}, {"weather": Weather(Condition.FOG, is_day=True)}, True),
-        ({"daylight": "night"}, {"weather": Weather(Condition.FOG, is_day=True)}, False),
-        ({"daylight": "day"}, {"place": OSLO}, True),
-        ({"daylight": "night"}, {"place": OSLO, "now": NOON + timedelta(hours=9)}, True),
-        ({"daylight": "night"}, {}, False),
-        ({"daylight": "day"}, {}, False),
-        ({"country": ["no", "SE"]}, {"place": OSLO}, True),
-        ({"country": ["SE"]}, {"place": OSLO, "country": "SE"}, False),
-        ({"country": ["SE"]}, {"country": "se"}, True),
-        ({"country": ["SE"]}, {}, False),
-        ({"local_hour": [13, 14]}, {"place": OSLO}, True),
-        ({"local_hour": [12, 13]}, {"place": OSLO}, False),
-        ({"local_hour": [22, 6]}, {"timezone": "Asia/Tokyo", "now": NOON + timedelta(hours=1)}, True),
-        ({"local_hour": [22, 6]}, {"timezone": "Asia/Tokyo", "now": NOON}, False),
-        ({"local_hour": [0, 24]}, {"timezone": "Asia/Tokyo"}, None),
-        ({"local_hour": [7, 8]}, {"weather": Weather(Condition.FOG, utc_offset_seconds=-18000)}, True),
-        ({"local_hour": [1, 24]}, {}, False),
-        ({"local_hour": [1, 24]}, {"timezone": "Nowhere/At_All"}, False),
-        ({"months": [12]}, {"timezone": "Asia/Tokyo", "now": NOON + timedelta(hours=4)}, True),
-        ({"months": [12]}, {"now": NOON + timedelta(hours=4)}, False),
-        ({"after": NOON}, {}, True),
-        ({"after": "2026-12-01"}, {}, False),
-        ({"before": NOON}, {}, False),
-        ({"before": "2026-12-01"}, {}, True),
-        ({"tags": ["vip", "club"]}, {"tags": frozenset({"club"})}, True),
-        ({"tags": ["vip"]}, {"tags": frozenset()}, False),
+        (
+            {"kind": "carousel"},
+            "slot 'hero', kind: there is no kind 'carousel'; there are picture, weather_pick",
+        ),
+        ({"kind": ["picture"]}, "slot 'hero', kind: there is no kind"),
+        ({"pick": 1}, "slot 'hero', pick: belongs to a slot of kind live_product; this one is 'picture'"),
+        ({"kind": "live_product", "shops": []}, "shops: belongs to a slot of kind nearest_shop"),
+        ({"kind": "countdown", "within_km": 3}, "within_km: belongs to a slot of kind nearest_shop"),
+        ({"kind": "live_product", "pick": 0}, "slot 'hero', pick: expects a rank from 1"),
+        ({"kind": "live_product", "pick": True}, "slot 'hero', pick: expects a rank from 1"),
+        ({"kind": "live_product", "pick": 5}, "slot 'hero': shows pick 5, but the campaign has picks = 4"),
+        ({"kind": "weather_pick", "style": "dark"}, "slot 'hero', style: expects a table"),
+        ({"kind": "weather_pick", "style": {"text": "red"}}, "slot 'hero', style.text: expects a colour"),
+        ({"kind": "countdown"}, "slot 'hero', deadline: is required, as a date"),
+        ({"kind": "countdown", "deadline": "soon"}, "slot 'hero', deadline: expects a date"),
+        ({"kind": "countdown", "deadline": NOON}, "deadline: 2026-11-30 12:00 UTC has passed already"),
+        ({"kind": "countdown", "deadline": DEADLINE}, "slot 'hero', expires: is later than the deadline"),
+        (
+            {"kind": "countdown", "deadline": DEADLINE, "units": ["d"]},
+            "slot 'hero', units: expects four names",
+        ),
+        (
+            {"kind": "countdown", "deadline": DEADLINE, "units": ["d", "h", "m", "s" * 13]},
+            "units: expects four",
+        ),
+        (
+            {"kind": "countdown", "deadline": DEADLINE, "label": "l" * 61},
+            "slot 'hero', label: expects one line",
+        ),
+        ({"kind": "nearest_shop"}, "slot 'hero', shops: is required: a file such as"),
+        ({"kind": "nearest_shop", "shops": "shops.xlsx"}, "slot 'hero', shops: is required: a file such as"),
+        ({"kind": "nearest_shop", "shops": "gone.csv"}, "slot 'hero', shops: gone.csv: cannot be read"),
+        ({"kind": "nearest_shop", "shops": "latin.csv"}, "shops: latin.csv: is not written in UTF-8"),
+        ({"kind": "nearest_shop", "shops": "bad.toml"}, "shops: bad.toml: cannot be read"),
+        ({"kind": "nearest_shop", "shops": "none.toml"}, "shops: none.toml: expects a list of tables"),
+        ({"kind": "nearest_shop", "shops": []}, "slot 'hero', shops: has no shop"),
+        ({"kind": "nearest_shop", "shops": "line.csv"}, "shops, line.csv, line 2, latitude: expects degrees"),
+        ({"kind": "nearest_shop", "shops": "shops.csv", "within_km": 0}, "within_km: expects kilometres"),
     ],
 )
-def test_each_condition(
-    raw: list[dict[str, Any]], when: Any, facts: dict[str, Any], holds: bool | None
+def test_what_is_wrong_with_a_kind_is_said_with_its_place(
+    raw: list[dict[str, Any]], more: dict[str, Any], said: str
 ) -> None:
-    raw[0]["rules"] = [{**raw[0]["rules"][0], "when": when, "name": "it"}]
-    if holds is None:
-        with pytest.raises(BadInput, match="local_hour"):
+    files = {
+        **FILES,
+        "shops.csv": SHOPS_CSV,
+        "line.csv": SHOPS_CSV.replace(b"59.91", b"north"),
+        "latin.csv": "name\nTromsø".encode("latin-1"),
+        "bad.toml": b"shops = [",
+        "none.toml": b"shop = 1",
+    }
+    raw[0] |= more
+    with pytest.raises(BadInput) as caught:
+        parse_slots(raw, files.__getitem__, NOON, picks=4)
+    assert said in caught.value.message
+
+
+def test_a_rule_is_not_called_like_what_is_drawn(raw: list[dict[str, Any]]) -> None:
+    for name in ("countdown", "product:7", "shop:1"):
+        raw[0]["rules"][0]["name"] = name
+        with pytest.raises(BadInput, match=r"rule 1, name: .* is what drawn pictures are called"):
             parse_slots(raw, read)
-    else:
-        assert (shown(raw, **facts) == "it") is holds
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("UK", "the United Kingdom is GB"), ("XX", "ISO 3166"), ("EU", "ISO 3166")]
+)
+def test_a_country_that_does_not_exist_is_refused_where_a_slot_is_new(
+    raw: list[dict[str, Any]], code: str, said: str
+) -> None:
+    good = parsed(raw)
+    raw[0]["rules"][0]["when"] = {"country": [code]}
+    with pytest.raises(BadInput, match=said) as refused:
+        parse_slots(raw, read)
+    assert refused.value.where == "slot 'hero', rule 1, when.country"
+    stored = good.to_json()
+    stored["rules"][0]["when"] = {"country": [code]}
+    assert SlotDefinition.from_json(stored).rules, "what was stored before is read as it was"
+
+
+def test_a_slot_that_is_over_already_is_refused(raw: list[dict[str, Any]]) -> None:
+    with pytest.raises(BadInput, match="over already") as refused:
+        parse_slots(raw, read, now=datetime(2027, 1, 1, tzinfo=UTC))
+    assert refused.value.where == "slot 'hero', expires"
+    assert parse_slots(raw, read, now=NOON)[0]

@@ -1,9 +1,10 @@
-"""Weather sources: one contract for Open-Meteo (against a server of its protocol) and the fixed one."""
+"""Weather sources: one contract for Open-Meteo, MET Norway (against a server of their protocols) and the fixed one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -11,101 +12,158 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.core.errors import Rejected, ServiceUnavailable
-from campaigns.opentime.coordinates import cell_of
-from campaigns.opentime.fake_weather_server import Behaviour, FakeOpenMeteoServer
-from campaigns.opentime.open_meteo import POINTS_A_REQUEST, OpenMeteo
-from campaigns.opentime.sun import is_daylight
-from campaigns.opentime.weather import Condition, FixedWeather, Weather, WeatherSource, condition_from_wmo
+from campaigns.core.errors import Rejected, ServiceUnavailable, TailormailError
+from campaigns.opentime.place.coordinates import cell_of
+from campaigns.opentime.weather.fake_weather_server import Behaviour, FakeWeatherServer
+from campaigns.opentime.weather.forecast_shelf import ForecastShelf
+from campaigns.opentime.weather.met_norway import MetNorway
+from campaigns.opentime.weather.open_meteo import POINTS_A_REQUEST, OpenMeteo
+from campaigns.opentime.weather.sun import is_daylight
+from campaigns.opentime.weather.weather import (
+    Condition,
+    FixedWeather,
+    Weather,
+    WeatherSource,
+    condition_from_wmo,
+)
 
 RAIN = Weather(Condition.RAIN, 8.5, 20.0, True, 1.2, 7200)
 SNOW = Weather(Condition.SNOW, -4.0, 3.0, False, 0.4, -18000)
 CLEAR = Weather(Condition.CLEAR, 30.0, 0.0, True, 0.0, 0)
-OSLO, NUUK, CAIRO = (59.9, 10.7), (64.2, -51.7), (30.0, 31.2)
+ODD = Weather(Condition.UNKNOWN, 11.0, 7.0, True, 0.0, 0)
+OSLO, NUUK, CAIRO, ATLANTIS = (59.9, 10.7), (64.2, -51.7), (30.0, 31.2), (31.0, -24.0)
+HTTP = ("open_meteo", "met_norway")
+MakeSource = Callable[[float], WeatherSource]
 
 
 @pytest.fixture
-def server() -> Iterator[FakeOpenMeteoServer]:
-    with FakeOpenMeteoServer() as server:
+def server() -> Iterator[FakeWeatherServer]:
+    with FakeWeatherServer() as server:
+        for point, value in {OSLO: RAIN, NUUK: SNOW, CAIRO: CLEAR, ATLANTIS: ODD}.items():
+            server.script(*point, value)
         yield server
 
 
-@pytest.fixture(params=["open_meteo", "fixed_mapping", "fixed_function"])
-def source(request: pytest.FixtureRequest, server: FakeOpenMeteoServer) -> WeatherSource:
-    weather = {OSLO: RAIN, NUUK: SNOW, CAIRO: CLEAR}
+@pytest.fixture(params=HTTP)
+def service(request: pytest.FixtureRequest, server: FakeWeatherServer) -> MakeSource:
+    """Makes a source with a time limit that asks the server in one of its languages."""
+    if request.param == "open_meteo":
+        return lambda timeout: OpenMeteo(server.url, timeout=timeout)
+    return lambda timeout: MetNorway(
+        server.met_url, "tests@example.com", ForecastShelf(None), lambda: None, timeout
+    )
+
+
+@pytest.fixture(params=[*HTTP, "fixed_mapping", "fixed_function"])
+def source(request: pytest.FixtureRequest, server: FakeWeatherServer) -> WeatherSource:
+    weather = {OSLO: RAIN, NUUK: SNOW, CAIRO: CLEAR, ATLANTIS: ODD}
     if request.param == "fixed_mapping":
         return FixedWeather(weather)
     if request.param == "fixed_function":
         by_cell = {cell_of(*point): value for point, value in weather.items()}
         return FixedWeather(lambda latitude, longitude: by_cell[cell_of(latitude, longitude)])
-    for point, value in weather.items():
-        server.script(*point, value)
+    if request.param == "met_norway":
+        return MetNorway(server.url, "tests@example.com", ForecastShelf(None), lambda: None, 2)
     return OpenMeteo(server.url, timeout=2)
 
 
+def told(source: WeatherSource, points: list[tuple[float, float]]) -> list[Weather]:
+    """What a source says, without what not all of them say: day or night and the offset from UTC."""
+    found = source.at(points)
+    assert isinstance(source, MetNorway) or all(one.utc_offset_seconds is not None for one in found)
+    return [replace(one, is_day=None, utc_offset_seconds=None) for one in found]
+
+
+def plain(*weathers: Weather) -> list[Weather]:
+    return [replace(one, is_day=None, utc_offset_seconds=None) for one in weathers]
+
+
 def test_contract_one_point(source: WeatherSource) -> None:
-    assert source.at([OSLO]) == [RAIN]
+    assert told(source, [OSLO]) == plain(RAIN)
 
 
 def test_contract_several_points_in_their_order(source: WeatherSource) -> None:
-    assert source.at([CAIRO, OSLO, NUUK, OSLO]) == [CLEAR, RAIN, SNOW, RAIN]
+    assert told(source, [CAIRO, OSLO, NUUK, OSLO]) == plain(CLEAR, RAIN, SNOW, RAIN)
 
 
 def test_contract_the_middle_of_the_cell_is_the_cell(source: WeatherSource) -> None:
-    assert source.at([cell_of(*OSLO)]) == [RAIN]
+    assert told(source, [cell_of(*OSLO)]) == plain(RAIN)
 
 
 def test_contract_no_point_is_no_weather(source: WeatherSource) -> None:
     assert source.at([]) == []
 
 
-def test_many_points_are_few_requests(server: FakeOpenMeteoServer) -> None:
+def test_contract_an_unknown_code_is_unknown_and_the_rest_is_told(source: WeatherSource) -> None:
+    assert told(source, [ATLANTIS, OSLO]) == plain(ODD, RAIN)
+
+
+def test_contract_too_many_requests_say_how_long_to_wait(
+    server: FakeWeatherServer, service: MakeSource
+) -> None:
+    server.script(*OSLO, Behaviour.TOO_MANY)
+    waits: list[float | None] = []
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    for server.retry_after in (None, "7", later, "soon"):
+        with pytest.raises(ServiceUnavailable) as caught:
+            service(2).at([CAIRO, OSLO])
+        waits.append(caught.value.retry_after)
+    assert waits[:2] == [60.0, 7.0] and waits[3] == 60.0
+    assert waits[2] is not None and 80 < waits[2] <= 90
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour.BROKEN, Behaviour.GARBAGE, Behaviour.TOO_SHORT])
+def test_contract_a_broken_service_is_unavailable(
+    server: FakeWeatherServer, service: MakeSource, behaviour: Behaviour
+) -> None:
+    server.behaviour = behaviour
+    with pytest.raises(ServiceUnavailable) as caught:
+        service(2).at([OSLO])
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour.HANG, Behaviour.TRICKLE])
+def test_contract_a_hanging_service_ends_at_the_time_limit(
+    server: FakeWeatherServer, service: MakeSource, behaviour: Behaviour
+) -> None:
+    server.behaviour = behaviour
+    started = time.monotonic()
+    with pytest.raises(ServiceUnavailable):
+        service(0.3).at([OSLO])
+    assert time.monotonic() - started < 2
+
+
+def test_contract_a_refusal_is_one(server: FakeWeatherServer, service: MakeSource) -> None:
+    server.script(*OSLO, Behaviour.BAD_REQUEST)
+    with pytest.raises(Rejected, match="scripted 400"):
+        service(2).at([OSLO])
+    with pytest.raises(Rejected, match="400"):
+        service(2).at([(95.0, 0.0)])
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9", "http://127.0.0.1:9/v1/forecast", "http://nowhere.invalid"]
+)
+def test_contract_nobody_there_and_no_address_in_the_error(url: str) -> None:
+    silent = MetNorway(url, "tests@example.com", ForecastShelf(None), lambda: None, 1)
+    for source in (OpenMeteo(url, "a-secret-key", timeout=1), silent):
+        with pytest.raises(ServiceUnavailable) as caught:
+            source.at([OSLO])
+        assert "a-secret-key" not in str(caught.value) and "127" not in str(caught.value)
+        assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_open_meteo_is_asked_for_many_points_at_once(server: FakeWeatherServer) -> None:
     points = [(float(n % 80), float(n // 80)) for n in range(POINTS_A_REQUEST + 5)]
     assert len(OpenMeteo(server.url + "/v1/forecast/", "a-key").at(points)) == len(points)
     assert [len(request) for request in server.requests] == [POINTS_A_REQUEST, 5]
     assert server.keys == ["a-key", "a-key"]
 
 
-def test_too_many_requests_say_how_long_to_wait(server: FakeOpenMeteoServer) -> None:
-    server.script(*OSLO, Behaviour.TOO_MANY)
-    waits: list[float | None] = []
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    for server.retry_after in (None, "7", later, "soon"):
-        with pytest.raises(ServiceUnavailable) as caught:
-            OpenMeteo(server.url).at([CAIRO, OSLO])
-        waits.append(caught.value.retry_after)
-    assert waits[:2] == [60.0, 7.0] and waits[3] == 60.0
-    assert waits[2] is not None and 80 < waits[2] <= 90
-
-
-@pytest.mark.parametrize("behaviour", [Behaviour.BROKEN, Behaviour.GARBAGE])
-def test_a_broken_service_is_unavailable(server: FakeOpenMeteoServer, behaviour: Behaviour) -> None:
-    server.behaviour = behaviour
-    with pytest.raises(ServiceUnavailable) as caught:
+def test_an_error_is_a_tailormail_error(server: FakeWeatherServer) -> None:
+    server.behaviour = Behaviour.FORBIDDEN
+    with pytest.raises(TailormailError):
         OpenMeteo(server.url).at([OSLO])
-    assert caught.value.retry_after is None
-
-
-def test_a_refusal_carries_the_reason(server: FakeOpenMeteoServer) -> None:
-    server.script(*OSLO, Behaviour.BAD_REQUEST)
-    with pytest.raises(Rejected, match="scripted 400"):
-        OpenMeteo(server.url).at([OSLO])
-    with pytest.raises(Rejected, match="Latitude"):
-        OpenMeteo(server.url).at([(95.0, 0.0)])
-
-
-def test_a_hanging_service_ends_at_the_time_limit(server: FakeOpenMeteoServer) -> None:
-    server.behaviour = Behaviour.HANG
-    started = time.monotonic()
-    with pytest.raises(ServiceUnavailable):
-        OpenMeteo(server.url, timeout=0.2).at([OSLO])
-    assert time.monotonic() - started < 2
-
-
-def test_the_key_is_in_no_error() -> None:
-    with pytest.raises(ServiceUnavailable) as caught:
-        OpenMeteo("http://127.0.0.1:9", "a-secret-key", timeout=1).at([OSLO])
-    assert "a-secret-key" not in str(caught.value) and caught.value.__cause__ is None
 
 
 def test_codes_become_conditions() -> None:

@@ -15,6 +15,7 @@ import pytest
 from email_validator import validate_email
 
 from campaigns.models.consent import PURPOSES
+from campaigns.opentime.slots.weather_fit import PREFIX
 from campaigns.sampleshop import SampleFiles, SampleShop
 from campaigns.sampleshop.catalogue import WEATHER_TAGS, catalogue
 from campaigns.sampleshop.orders import HISTORY_DAYS, season
@@ -148,6 +149,20 @@ def test_products_are_complete_and_read_like_a_shop() -> None:
     assert 2 <= sum(product.stock == 0 for product in products) <= 8
 
 
+def test_products_say_for_which_weather_they_are_made() -> None:
+    made_for: dict[str, set[str]] = defaultdict(set)
+    for product in catalogue():
+        for tag in product.tags:
+            if tag.startswith(PREFIX):
+                made_for[tag].add(product.sku)
+    kinds = {f"{PREFIX}{name}" for name in ("rain", "snow", "clear", "cold", "warm", "windy")}
+    assert set(made_for) == kinds and all(len(skus) >= 5 for skus in made_for.values())
+    assert "JKT-01" in made_for["weather:rain"] and "HAT-09" in made_for["weather:warm"]
+    assert {"JKT-06", "HAT-05"} <= made_for["weather:snow"] & made_for["weather:cold"]
+    # What suits any weather has no such tag.
+    assert len({sku for skus in made_for.values() for sku in skus}) < len(catalogue()) * 3 / 4
+
+
 def test_orders_lie_within_two_years_before_today(shop: SampleShop) -> None:
     known = {product.sku: product.price for product in shop.products}
     end = datetime.combine(TODAY, datetime.min.time(), tzinfo=UTC)
@@ -217,7 +232,7 @@ def test_campaigns_name_real_products_and_reach_everybody(files: SampleFiles) ->
         names.append(campaign["name"])
         picks.append(campaign["picks"])
         assert campaign["segment"] == {} and campaign["schedule"] == {"start": "now"}
-        (slot,) = campaign["slots"]
+        slot = next(slot for slot in campaign["slots"] if slot["name"] == "hero")
         rules = {rule["name"]: rule for rule in slot["rules"]}
         assert {rule["link"].rpartition("/")[2] for rule in rules.values()} <= skus
         assert rules["rain"]["link"].rpartition("/")[2] in rain_jackets

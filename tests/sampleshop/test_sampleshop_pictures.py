@@ -15,7 +15,14 @@ from PIL import Image
 from campaigns.sampleshop import SampleFiles, SampleShop
 from campaigns.sampleshop.catalogue import catalogue
 from campaigns.sampleshop.drawing.path import path, symmetric
-from campaigns.sampleshop.pictures import HERO_KINDS, hero_picture, pictures_fingerprint, product_picture
+from campaigns.sampleshop.pictures import (
+    HERO_KINDS,
+    OFFER_KINDS,
+    hero_picture,
+    offer_picture,
+    pictures_fingerprint,
+    product_picture,
+)
 
 LARGEST_BYTES = 60_000
 CPU_SECONDS = 8.0
@@ -78,9 +85,17 @@ def test_a_picture_can_be_drawn_in_another_size_and_is_the_same_each_time() -> N
     assert hero_picture("rain", (300, 150)) == first
 
 
-def test_an_unknown_hero_is_refused() -> None:
-    with pytest.raises(KeyError):
-        hero_picture("hail")
+def test_an_unknown_hero_or_offer_is_refused() -> None:
+    for draw in (hero_picture, offer_picture):
+        with pytest.raises(KeyError):
+            draw("hail")
+
+
+def test_the_stored_pictures_of_the_offer_are_small_and_differ() -> None:
+    bodies = [offer_picture(kind) for kind in OFFER_KINDS]
+    assert {(opened(body).format, opened(body).size) for body in bodies} == {("JPEG", (1040, 340))}
+    assert max(map(len, bodies)) < LARGEST_BYTES
+    assert len(set(bodies)) == 2
 
 
 def test_every_product_and_every_picture_of_the_campaigns_is_written(tmp_path: Path) -> None:
@@ -89,10 +104,10 @@ def test_every_product_and_every_picture_of_the_campaigns_is_written(tmp_path: P
     for product in catalogue():
         assert (files.products.parent / product.image_url).exists()
     for campaign in (files.campaign, files.second_campaign):
-        (slot,) = tomllib.loads(campaign.read_text(encoding="utf-8"))["slots"]
-        for variant in (slot["default"], slot["expired"], *slot["rules"]):
-            picture = opened((campaign.parent / variant["picture"]).read_bytes())
-            assert picture.size == (slot["width"], slot["height"])
+        for slot in tomllib.loads(campaign.read_text(encoding="utf-8"))["slots"]:
+            for variant in (slot["default"], slot["expired"], *slot.get("rules", ())):
+                picture = opened((campaign.parent / variant["picture"]).read_bytes())
+                assert picture.size == (slot["width"], slot["height"])
 
 
 def test_pictures_are_drawn_again_only_when_something_is_missing_or_changed(tmp_path: Path) -> None:

@@ -121,6 +121,14 @@ class TestPreview:
         pictures = {sky: self.shown(signed_in, story, f"weather={sky}") for sky in ("rain", "snow", "clear")}
         assert len(set(pictures.values())) == 3
 
+    def test_temperature_and_wind_are_tried(self, signed_in: FlaskClient, story: Story) -> None:
+        html = page(signed_in, f"/console/campaigns/{story.sent}/preview?temperature=-4.5&wind=50")
+        assert re.search(r'name="temperature" value="-4.5"', html)
+        assert re.search(r'name="wind" value="50"', html)
+        response = signed_in.get(f"/console/campaigns/{story.sent}/preview?wind=strong")
+        assert response.status_code == 400
+        assert "needs a number of km/h" in response.get_data(as_text=True)
+
     def test_it_explains_the_mail(self, signed_in: FlaskClient, story: Story) -> None:
         html = page(signed_in, f"/console/campaigns/{story.sent}/preview?weather=rain")
         assert "Why these products" in html

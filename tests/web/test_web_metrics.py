@@ -58,7 +58,7 @@ def test_workers_and_all_web_processes_are_in_it(runtime: Runtime, client: Flask
     other = create_app(runtime).test_client()
     for _ in range(3):
         other.get("/o/x.png")
-    other.application.extensions["tailormail-measures"]._meters.flush()
+    other.application.extensions["tailormail-measures"].flush()
     told = {"endpoint": "opens.picture", "method": "GET", "status": "200"}
     assert value(client, "tailormail_mails_total", kind="sent", relay="main") == 12
     assert value(client, "tailormail_stage_seconds_bucket", stage="copy", le="0.25") == 1

@@ -1,24 +1,20 @@
-"""Pictures: whatever is asked, 200 with a picture and without a cookie."""
+"""Pictures: 200 with a picture and without a cookie; whatever else may be asked is in test_web_opens_anything.py."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from urllib.parse import quote
+from typing import NoReturn
 
-from flask import Flask
+import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from web_story import COLOURS, Story, picture
 from werkzeug.test import TestResponse
 
 from campaigns.compose.links import PIXEL_SLOT
+from campaigns.core.errors import ServiceUnavailable
 
-HEADER_TEXT = st.text(
-    st.characters(min_codepoint=32, max_codepoint=255, exclude_categories=["Cc"]), max_size=80
-)
 NEUTRAL = hashlib.sha256(picture(COLOURS["neutral"])).hexdigest()
 
 
@@ -31,20 +27,6 @@ def assert_picture(response: TestResponse) -> None:
     assert "Cookie" not in response.headers.get("Vary", "")
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    path=st.one_of(
-        st.text(max_size=60), st.sampled_from(["", "/", "//", "../healthz", "a/b.png", "%00.gif", ".png"])
-    ),
-    agent=HEADER_TEXT,
-    forwarded=HEADER_TEXT,
-)
-def test_any_request_is_answered_with_a_picture(app: Flask, path: str, agent: str, forwarded: str) -> None:
-    headers = {"User-Agent": agent, "X-Forwarded-For": forwarded}
-    path = path.encode("utf-8", "replace").decode()
-    assert_picture(app.test_client().get(f"/o/{quote(path)}", headers=headers))
-
-
 def test_every_extension_and_none_lead_to_the_same_picture(client: FlaskClient, story: Story) -> None:
     token = story.token("open", story.take().send_id, 0)
     bodies = {client.get(f"/o/{token}{end}").data for end in ("", ".jpg", ".png", ".GIF")}
@@ -53,8 +35,11 @@ def test_every_extension_and_none_lead_to_the_same_picture(client: FlaskClient, 
 
 
 def test_head_tells_the_length_and_sends_no_body(client: FlaskClient, story: Story) -> None:
-    url = f"/o/{story.token('open', story.take().send_id, 0)}.jpg"
-    head, got = client.head(url), client.get(url)
+    ref = story.take()
+    url = f"/o/{story.token('open', ref.send_id, 0)}.jpg"
+    head = client.head(url)
+    assert story.events("opened", ref.send_id) == [], "who only asks about a picture has not opened it"
+    got = client.get(url)
     assert head.status_code == 200
     assert head.data == b""
     assert head.headers["Content-Length"] == got.headers["Content-Length"]
@@ -101,6 +86,19 @@ def test_hosted_pictures_never_change(client: FlaskClient) -> None:
 def test_an_unknown_hosted_picture_is_not_found(client: FlaskClient) -> None:
     for name in ("0" * 64 + ".jpg", "short.jpg", NEUTRAL, f"{NEUTRAL.upper()}.jpg", "..", f"{NEUTRAL}."):
         assert client.get(f"/i/{name}").status_code == 404, name
+
+
+def test_a_hosted_picture_that_cannot_be_read_now_is_asked_for_again(
+    client: FlaskClient, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(sha256: str) -> NoReturn:
+        raise ServiceUnavailable("PostgreSQL", "refused")
+
+    monkeypatch.setattr(story.runtime.gallery, "hosted", away)
+    response = client.get(f"/i/{NEUTRAL}.jpg")
+    assert (response.status_code, response.headers["Cache-Control"]) == (503, "no-store")
+    assert int(response.headers["Retry-After"]) > 0, "providers keep a 404 for weeks"
+    assert "Set-Cookie" not in response.headers
 
 
 def test_even_the_bare_address_is_a_picture(client: FlaskClient) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from campaigns.compose.links import SendRef
 from campaigns.models import Customer, Event, Send
 from campaigns.runtime import Runtime
+from tests.shop import record_opens
 
 COLOURS = {"neutral": "darkolivegreen", "rain": "steelblue", "snow": "whitesmoke"}
 PASSWORD = "reindeer moss and granite"
@@ -55,6 +56,7 @@ class Story:
 
     def events(self, name: str, send_id: int) -> list[Event]:
         """What is recorded of a mail."""
+        record_opens(self.runtime)
         with self.runtime.db.transaction() as session:
             found = select(Event).where(Event.name == name, Event.send_id == send_id)
             return list(session.scalars(found))
@@ -66,10 +68,10 @@ class Story:
             return session.scalars(found).one()
 
 
-def picture(colour: str) -> bytes:
+def picture(colour: str, size: tuple[int, int] = (1200, 600)) -> bytes:
     """A picture of one colour, of the size that the slot asks for."""
     out = io.BytesIO()
-    Image.new("RGB", (1200, 600), colour).save(out, "JPEG")
+    Image.new("RGB", size, colour).save(out, "JPEG")
     return out.getvalue()
 
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound, Refused
 from campaigns.flows.campaigns import Campaigns
-from campaigns.opentime.slots import SlotDefinition
+from campaigns.opentime.slots.slots import SlotDefinition
 from web.console.standing import standing_of
 from web.console.users import changes_campaigns, person
 from web.parts import runtime

@@ -12,11 +12,11 @@ from typing import cast
 from flask import url_for
 from sqlalchemy.orm import Session
 
-from campaigns.compose.links import PIXEL_SLOT, read_link
+from campaigns.compose.links import PIXEL_SLOT, read_open
 from campaigns.core.errors import BadToken
 from campaigns.flows.mailed import campaign_of
 from campaigns.models import Campaign, SlotServe
-from campaigns.opentime.slots import SlotDefinition
+from campaigns.opentime.slots.slots import SlotDefinition
 from campaigns.runtime import Runtime
 from web.parts import origin_of
 
@@ -69,7 +69,7 @@ def _still(session: Session, runtime: Runtime, token: str) -> str:
     """The address of the stored picture that stands for this token."""
     variant_name = ""
     try:
-        campaign_id, send_id, number = read_link(runtime.signer, "open", token)
+        campaign_id, send_id, number, *_ = read_open(runtime.signer, token)
         campaign_id = campaign_of(session, campaign_id, send_id)
         served = session.get(SlotServe, (campaign_id, send_id, number)) if number != PIXEL_SLOT else None
         variant_name = served.variant if served else ""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.compose.content import reason_words
 from campaigns.core.errors import BadInput, NotFound, TellThePerson
-from campaigns.flows.viewing import Preview, Scene
-from campaigns.opentime.slots import SlotDefinition
-from campaigns.opentime.weather import Condition
+from campaigns.flows.viewing import Preview, Scene, shown_as
+from campaigns.opentime.weather.weather import Condition
 from web.console.mailview import picture_origins, read_mail
 from web.console.samples import cities, sample_customers
 from web.errors import answer_for
@@ -21,7 +19,19 @@ from web.security import policy_showing_mail
 
 blueprint = Blueprint("preview", __name__)
 
-WEATHERS = tuple(condition.value for condition in Condition if condition is not Condition.UNKNOWN)
+WEATHERS = tuple(condition.value for condition in Condition)
+REQUESTERS = (
+    ("direct", "a mail program of their own"),
+    ("gmail_open", "Gmail"),
+    ("apple_mpp", "Apple Mail with protection"),
+    ("yahoo", "Yahoo"),
+    ("other_proxy", "another provider's proxy"),
+    ("gmail_prefetch", "Gmail ahead of time (a machine)"),
+    ("scanner", "a mail gateway (a machine)"),
+)
+
+
+_FIELDS = ("customer", "other", "place", "weather", "temperature", "wind", "moment", "requester")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,10 @@ class _Asked:
     customer: str
     place: str
     weather: str
+    moment: str
+    requester: str
+    temperature: str
+    wind: str
 
 
 @blueprint.get("/campaigns/<int:number>/preview")
@@ -46,12 +60,13 @@ def preview(number: int) -> ResponseReturnValue:
         samples=samples,
         asked=asked,
         weathers=WEATHERS,
+        requesters=REQUESTERS,
         places=places,
         preview=mail,
         problem=problem.message if problem else "",
         mail=read_mail(mail.letter.message) if mail else None,
         picks=_reasons(mail) if mail else [],
-        slots=_shown(campaign["slots"], mail) if mail else [],
+        slots=_shown(mail) if mail else [],
     )
     response = make_response(html, answer_for(problem).status if problem else 200)
     origins = picture_origins(mail.letter.rendered.html, runtime().settings.public_url) if mail else set()
@@ -60,10 +75,9 @@ def preview(number: int) -> ResponseReturnValue:
 
 
 def _asked(usual: str) -> _Asked:
-    fields = {
-        name: request.args.get(name, "").strip()[:200] for name in ("customer", "other", "place", "weather")
-    }
-    return _Asked(fields["other"] or fields["customer"] or usual, fields["place"], fields["weather"])
+    fields = {name: request.args.get(name, "").strip()[:200] for name in _FIELDS}
+    customer = fields["other"] or fields["customer"] or usual
+    return _Asked(customer, **{name: fields[name] for name in _FIELDS if name not in ("customer", "other")})
 
 
 def _composed(number: int, asked: _Asked) -> tuple[Preview | None, TellThePerson | None]:
@@ -73,7 +87,9 @@ def _composed(number: int, asked: _Asked) -> tuple[Preview | None, TellThePerson
         # What stands in a web address is kept in histories and logs.
         return None, BadInput("give the customer's number, not the address", where="customer")
     try:
-        scene = Scene(place=asked.place, weather=asked.weather)
+        scene = Scene.of(
+            asked.place, asked.weather, asked.moment, asked.requester, asked.temperature, asked.wind
+        )
         return runtime().viewing.preview(number, asked.customer, scene), None
     except TellThePerson as error:
         return None, error
@@ -91,13 +107,13 @@ def _reasons(mail: Preview) -> list[dict[str, str]]:
     ]
 
 
-def _shown(slots: list[dict[str, Any]], mail: Preview) -> list[dict[str, str]]:
-    extensions = {raw["name"]: SlotDefinition.from_json(raw).extension for raw in slots}
+def _shown(mail: Preview) -> list[dict[str, str]]:
     return [
-        {
-            "slot": name,
-            "variant": choice.variant_name,
-            "url": url_for("opens.hosted", name=f"{choice.picture}.{extensions[name]}"),
-        }
+        {"slot": name, "variant": shown_as(choice), "url": _here(mail.pictures[name].url)}
         for name, choice in mail.shown.items()
     ]
+
+
+def _here(url: str) -> str:
+    """A stored picture as this very server has it, whatever its public address is; a drawn one as it is."""
+    return url if url.startswith("data:") else url_for("opens.hosted", name=url.rpartition("/")[2])

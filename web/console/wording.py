@@ -18,6 +18,18 @@ STATUS_WORDS: Mapping[str, str] = {
     "sent": "Sent",
     "cancelled": "Cancelled",
 }
+SLOT_KINDS: Mapping[str, str] = {
+    "weather_pick": "a card of the customer’s best pick for the weather",
+    "live_product": "a card of one of the customer’s picks, with price and stock of the moment",
+    "countdown": "a countdown",
+    "nearest_shop": "a card of the nearest shop",
+}
+PLACE_WORDS: Mapping[str, str] = {
+    "address": "where the mail is opened",
+    "apple_city": "the city Apple names",
+    "home": "the customer’s home",
+    "none": "not known",
+}
 WEATHER_SIGNS: Mapping[str, str] = {
     "clear": "☀️", "cloud": "☁️", "fog": "🌫️", "drizzle": "🌦️", "rain": "🌧️", "snow": "❄️",
     "showers": "🌦️", "thunder": "⛈️", "unknown": "🌍",
@@ -32,6 +44,7 @@ _CONDITIONS: Mapping[str, str] = {
     "temperature_below": "below {} °C",
     "temperature_above": "above {} °C",
     "wind_above": "wind above {} km/h",
+    "wind_below": "wind below {} km/h",
     "daylight": "by {}",
     "country": "in {}",
     "local_hour": "hours {}",
@@ -39,6 +52,12 @@ _CONDITIONS: Mapping[str, str] = {
     "after": "after {}",
     "before": "before {}",
     "tags": "tagged {}",
+    "weekday": "on {}",
+    "season": "in {}",
+    "near": "within {km:g} km of {latitude}, {longitude}",
+    "area": "between {south} and {north} north, {west} and {east} east",
+    "in_stock": "while {} is in stock",
+    "sold_out": "when {} is sold out",
 }
 
 
@@ -82,7 +101,8 @@ def when_words(when: Mapping[str, Any]) -> str:
     parts = []
     for key, value in when.items():
         text = "–".join(map(str, value)) if key == "local_hour" else _listed(value)
-        parts.append(_CONDITIONS.get(key, "{}").format(text))
+        named = value if isinstance(value, Mapping) else {}
+        parts.append(_CONDITIONS.get(key, "{}").format(text, **named))
     return ", ".join(parts)
 
 
@@ -136,4 +156,6 @@ def install_filters(app: Flask) -> None:
     ):
         app.add_template_filter(function, name)
     app.add_template_global(STATUS_WORDS, "STATUS_WORDS")  # type: ignore[arg-type]
+    app.add_template_global(SLOT_KINDS, "SLOT_KINDS")  # type: ignore[arg-type]
+    app.add_template_global(PLACE_WORDS, "PLACE_WORDS")  # type: ignore[arg-type]
     app.add_template_global(WEATHER_SIGNS, "WEATHER_SIGNS")  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Pictures: checked, stored, fetched and drawn."""

@@ -1,0 +1,1 @@
+"""What a slot can be, and which picture of it is shown."""

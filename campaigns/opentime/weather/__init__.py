@@ -1,0 +1,1 @@
+"""What the weather is there, from whom, and how long it is believed."""

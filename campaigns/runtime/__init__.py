@@ -1,0 +1,96 @@
+"""The one place where parts are put together: everything is built from Settings, when first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from campaigns.core.embedded import make_private
+from campaigns.flows.hosting import Hosting
+from campaigns.flows.importing import Importing
+from campaigns.flows.looking import Looking
+from campaigns.flows.rights import Rights
+from campaigns.flows.training import Training
+from campaigns.flows.viewing import Viewing
+from campaigns.models import schema
+from campaigns.opentime.weather.weather_sources import SAMPLE_WEATHER as SAMPLE_WEATHER
+from campaigns.runtime.opening_parts import OpeningParts
+from campaigns.runtime.sending_parts import SendingParts
+
+
+class Runtime(SendingParts, OpeningParts):
+    """All parts of one process, made on first use and shared afterwards.
+
+    A process that forks must make its own Runtime in each child: connections do not survive a fork.
+
+    Args:
+        settings: what is in force.
+        jobs: how to hint at workers; without it the scheduler finds the work.
+        stopping: whether this process is asked to end; looked at between two mails.
+    """
+
+    def start(self, migrate: bool = False) -> Runtime:
+        """Start embedded servers where no URL is set, and check the schema.
+
+        An empty embedded database is migrated by itself: nobody else can have made it.
+
+        Raises:
+            NotConfigured: the schema is another one, or a server cannot be started.
+        """
+        make_private(self.settings.folder)
+        fresh = schema.current(self.db) is None and not self.settings.database_url
+        if migrate or fresh:
+            schema.upgrade(self.db)
+        schema.require_current(self.db)
+        return self
+
+    def close(self) -> None:
+        """Let go of everything; embedded servers end with their last user."""
+        made = self.__dict__
+        # In the order in which they lean on each other: what is sent on last is still counted.
+        if "serve_log" in made:
+            self.serve_log.close()
+        if "known_states" in made:
+            self.known_states.close()
+        if "outlet" in made:
+            self.outlet.close()
+        if "meters" in made:
+            self.meters.flush()
+        if "db" in made:
+            self.db.close()
+        if self._embedded is not None:
+            self._embedded.release()
+
+    @cached_property
+    def importing(self) -> Importing:
+        return Importing(self.db, self.clock, self.keyring, self.jobs)
+
+    @cached_property
+    def hosting(self) -> Hosting:
+        return Hosting(self.db, self.settings.public_url)
+
+    @cached_property
+    def training(self) -> Training:
+        return Training(self.db, self.clock)
+
+    @cached_property
+    def rights(self) -> Rights:
+        return Rights(self.db, self.clock, self.keyring, self.open_states, self.offers)
+
+    @cached_property
+    def looking(self) -> Looking:
+        return Looking(self.db, self.keyring, self.picker)
+
+    @cached_property
+    def viewing(self) -> Viewing:
+        return Viewing(
+            self.db,
+            self.clock,
+            self.keyring,
+            self.signer,
+            self.picker,
+            self.shelf,
+            self.letters,
+            self.weather,
+            self.offers,
+            self.showing,
+        )

@@ -1,0 +1,179 @@
+"""The parts that bring mails on their way, and account for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property, partial
+
+from campaigns.compose.dkim import DkimSigner
+from campaigns.compose.links import LinkMaker
+from campaigns.copywriting.desk import CopyDesk
+from campaigns.copywriting.model_writer import ModelWriter
+from campaigns.copywriting.offline_writer import OfflineWriter
+from campaigns.delivery.buckets import Buckets
+from campaigns.delivery.capture import CaptureTransport
+from campaigns.delivery.gate import Gate
+from campaigns.delivery.outlet import Outlet
+from campaigns.delivery.patience import Patience
+from campaigns.delivery.relay_plan import Relay, RelayPlan, load_relay_plan
+from campaigns.delivery.relays import RelaysTransport
+from campaigns.delivery.smtp import SmtpTransport
+from campaigns.delivery.transport import Transport
+from campaigns.flows.admission import Admission
+from campaigns.flows.batches import BatchLine
+from campaigns.flows.claims import Claims
+from campaigns.flows.left_behind import LeftBehind
+from campaigns.flows.letters import Letters
+from campaigns.flows.picking import Picker
+from campaigns.flows.reconciling import Reconciling
+from campaigns.flows.recovery import Recovery
+from campaigns.flows.reporting import Reporting
+from campaigns.flows.retention import Retention
+from campaigns.flows.sending import Sending
+from campaigns.flows.sent_today import SentToday
+from campaigns.flows.tailoring import Tailor
+from campaigns.flows.wording import CopyShelf
+from campaigns.flows.wordsmith import Wordsmith
+from campaigns.runtime.basis import Basis
+
+
+class SendingParts(Basis):
+    """From a planned send to what became of it."""
+
+    @cached_property
+    def desk(self) -> CopyDesk:
+        settings = self.settings
+        writer = None
+        if settings.uses_model:
+            writer = ModelWriter(
+                base_url=settings.openai_base_url,
+                api_key=settings.openai_api_key,
+                model=settings.llm_model,
+                timeout=settings.llm_timeout,
+            )
+        return CopyDesk(writer, OfflineWriter())
+
+    @cached_property
+    def outlet(self) -> Outlet:
+        """The way out of this process: the relay, or the capturing folder."""
+        return Outlet(self._transport, self.journals, self.host)
+
+    @cached_property
+    def relay_plan(self) -> RelayPlan:
+        """Relays and limits: the delivery file, or the one relay of TAILORMAIL_SMTP_URL."""
+        return load_relay_plan(self.settings.delivery_path, self.settings.smtp_url)
+
+    @cached_property
+    def gate(self) -> Gate:
+        return Gate(self.relay_plan, Buckets(self.redis, SentToday(self.db, self.clock)), self.clock)
+
+    def _transport(self) -> Transport:
+        relays = self.relay_plan.relays
+        if relays:
+            patience = Patience(self.stopping)  # one for all relays
+            make = {relay.name: partial(self._relay, relay, patience) for relay in relays}
+            return RelaysTransport(make, self.gate)
+        return CaptureTransport(self.settings.captured_mail)
+
+    def _relay(self, relay: Relay, patience: Patience) -> Transport:
+        name, connections = self.settings.helo_name, relay.connections
+        return SmtpTransport(relay.address, name, connections=connections, patience=patience)
+
+    @cached_property
+    def dkim(self) -> DkimSigner | None:
+        settings = self.settings
+        key = settings.dkim_private_key()
+        if key is None or not settings.dkim_selector or not settings.dkim_domain:
+            return None
+        return DkimSigner(key, settings.dkim_selector, settings.dkim_domain)
+
+    @cached_property
+    def letters(self) -> Letters:
+        links = LinkMaker(self.signer, self.settings.public_url, self.clock)
+        return Letters(links, self.signer, self.clock, self.dkim)
+
+    @cached_property
+    def picker(self) -> Picker:
+        return Picker(self.db)
+
+    @cached_property
+    def shelf(self) -> CopyShelf:
+        return CopyShelf(self.db, self.desk)
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a worker may hold sends without a sign of life."""
+        return timedelta(seconds=self.settings.lease_seconds)
+
+    @cached_property
+    def tailor(self) -> Tailor:
+        return Tailor(self.db, self.clock, self.keyring, self.picker, self.shelf, self.meters)
+
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(self.lease)
+
+    @cached_property
+    def line(self) -> BatchLine:
+        return BatchLine(
+            db=self.db,
+            clock=self.clock,
+            keyring=self.keyring,
+            tailor=self.tailor,
+            letters=self.letters,
+            outlet=self.outlet,
+            admission=Admission(self.gate, self.clock, self.meters, self.settings.timezone),
+            meters=self.meters,
+            lease=self.lease,
+            remember_picks=self.offers.remember,
+            words_elsewhere=self.shelf.slow,
+            stopping=self.stopping,
+        )
+
+    @cached_property
+    def sending(self) -> Sending:
+        return Sending(
+            db=self.db,
+            clock=self.clock,
+            jobs=self.jobs,
+            line=self.line,
+            claims=self.claims,
+            gate=self.gate,
+            outlet=self.outlet,
+            meters=self.meters,
+            batch_size=self.settings.batch_size,
+            default_zone=self.settings.timezone,
+            stopping=self.stopping,
+        )
+
+    @cached_property
+    def wordsmith(self) -> Wordsmith:
+        return Wordsmith(
+            db=self.db,
+            jobs=self.jobs,
+            tailor=self.tailor,
+            claims=self.claims,
+            outlet=self.outlet,
+            lease=self.lease,
+            stopping=self.stopping,
+        )
+
+    @cached_property
+    def retention(self) -> Retention:
+        return Retention(self.db, self.clock, self.settings.keep_days)
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        left_behind = LeftBehind(self.db, self.clock, self.keyring, self.journals, self.host)
+        return Recovery(
+            self.db, self.clock, self.jobs, self.campaigns, self.sending, left_behind,
+            self.settings.batch_size, self.meters, self.reconciling,
+        )  # fmt: skip
+
+    @cached_property
+    def reporting(self) -> Reporting:
+        return Reporting(self.db, self.clock)
+
+    @cached_property
+    def reconciling(self) -> Reconciling:
+        return Reconciling(self.db, self.clock, self.keyring, self.signer, self.jobs, self.meters)
