@@ -126,9 +126,10 @@ class ServeLog:
             except (redis.RedisError, OSError) as error:
                 log.info("shown_not_in_redis", why=type(error).__name__)
         with self._lock:
+            # From older to newer: of two in one millisecond the later one counts.
+            own = [serve for (send, _), serve in self._unsent.items() if send == send_id]
             mine = [*self._repeats.items(), *self._waiting.items()]
-            own = [entry[0] for key, entry in mine if key[0] == send_id]
-            own += [serve for (send, _), serve in self._unsent.items() if send == send_id]
+            own += [entry[0] for key, entry in mine if key[0] == send_id]
         for serve in own:
             kept = found.get(serve.slot)
             if kept is None or kept.at <= serve.at:

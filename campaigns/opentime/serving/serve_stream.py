@@ -80,10 +80,10 @@ class ServeStream:
             page = self._redis.xrevrange(STREAM, max=before, count=_A_PAGE)
             for _, fields in page:
                 body = fields.get(b"body", b"")
-                for serve in _serves_of(body, send_id) if mark in body else ():
+                for slot, serve in _last_of(body, send_id).items() if mark in body else ():
                     # A group that came by way of a spool is newer in the stream than it is.
-                    if serve.slot not in found or found[serve.slot].at < serve.at:
-                        found[serve.slot] = serve
+                    if slot not in found or found[slot].at < serve.at:
+                        found[slot] = serve
             if len(page) < _A_PAGE:
                 break
             looked_at += len(page)
@@ -104,10 +104,12 @@ class ServeStream:
         return int(length), max(0.0, seconds + microseconds / 1e6 - since)
 
 
-def _serves_of(body: bytes, send_id: int) -> list[Serve]:
-    """The serves of one send in a group; none in one that cannot be read."""
+def _last_of(body: bytes, send_id: int) -> dict[int, Serve]:
+    """What the slots of one send showed last in a group; nothing of one that cannot be read."""
     try:
         serves, _ = unpack(body)
     except Malformed:
-        return []
-    return [serve for serve in serves if serve.send_id == send_id]
+        return {}
+    # Stable: of two in one millisecond the later one counts.
+    in_order = sorted((one for one in serves if one.send_id == send_id), key=lambda one: one.at)
+    return {serve.slot: serve for serve in in_order}
