@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.jobs import RecordedJobs
 from campaigns.core.settings import load_settings
-from campaigns.runtime import Runtime
+from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
@@ -56,6 +57,15 @@ def send_all(runtime: Runtime, campaign_id: int) -> None:
     runtime.sending.plan(campaign_id)
     while runtime.sending.send_batch(campaign_id).claimed or runtime.wordsmith.work():
         pass
+
+
+def sent_under_weather(runtime: Runtime, sample: SampleFiles) -> Runtime:
+    """The shop with the sample's first campaign sent, and the sample's weather over its cities."""
+    runtime.settings.folder.mkdir(parents=True, exist_ok=True)
+    rows = [[latitude, longitude, sky] for (latitude, longitude), sky in SHOP.weather().items()]
+    (runtime.settings.folder / SAMPLE_WEATHER).write_text(json.dumps(rows))
+    send_all(runtime, approved(runtime, sample))
+    return runtime
 
 
 def record_opens(runtime: Runtime) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
 from sqlalchemy import text
 
 from campaigns.core.db import Database
+from campaigns.core.errors import ServiceUnavailable
 from campaigns.models.base import Base
 
 
@@ -14,3 +20,15 @@ def empty_tables(database: Database) -> None:
     with database.transaction() as session:
         session.execute(text("set local session_replication_role = replica"))
         session.execute(text(f"truncate {tables} restart identity cascade"))
+
+
+@contextmanager
+def without(database: Database) -> Iterator[None]:
+    """As long as this lasts, this object has no PostgreSQL; others of the same server still have it."""
+
+    def away() -> Any:
+        raise ServiceUnavailable("PostgreSQL", "refused")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "transaction", away)
+        yield

@@ -33,7 +33,3 @@ class CeleryJobs:
     def catch_up(self) -> None:
         if self._app.room_for_hints("feedback") > 0:
             self._app.send_task("tailormail.open_states")
-
-    def drain(self) -> None:
-        if self._app.room_for_hints("feedback") > 0:
-            self._app.send_task("tailormail.drain")

@@ -10,8 +10,7 @@ import hmac
 import re
 from functools import lru_cache
 
-import idna
-
+from campaigns.core.domains import a_labels
 from campaigns.core.errors import BadInput, BadToken
 from campaigns.core.tokens import Signer
 
@@ -72,11 +71,7 @@ def ascii_domain(domain: str) -> str:
     Raises:
         BadInput: it is no domain.
     """
-    try:
-        # As the envelope has it (delivery/envelope.py): IDNA 2008, with what people type mapped by UTS 46.
-        name = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        name = ""
+    name = a_labels(domain) or ""
     if not _DOMAIN.fullmatch(name):
         raise BadInput(f"{domain[:80]!r} is not a domain", where="address")
     return name

@@ -32,10 +32,6 @@ class Jobs(Protocol):
         """Many customers' consents or homes have changed: tell those who answer image requests."""
         ...
 
-    def drain(self) -> None:
-        """Bring what was served into the database."""
-        ...
-
 
 class NoJobs:
     """Hints nobody: the scheduler will find the work."""
@@ -56,9 +52,6 @@ class NoJobs:
         pass
 
     def catch_up(self) -> None:
-        pass
-
-    def drain(self) -> None:
         pass
 
 
@@ -85,6 +78,3 @@ class RecordedJobs:
 
     def catch_up(self) -> None:
         self.hints.append(("catch_up", 0))
-
-    def drain(self) -> None:
-        self.hints.append(("drain", 0))

@@ -6,8 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-import idna
-
+from campaigns.core.domains import a_labels
 from campaigns.delivery.transport import Fault, Kind, Outcome, OutgoingMail
 
 _LOCAL = r"""(?:[^\s<>()\[\]\\,;:@"\x00-\x1f\x7f]+|"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])+")"""
@@ -98,13 +97,8 @@ def _path(address: str) -> str | None:
     if not found:
         return None
     local, domain = found.groups()
-    if not domain.isascii():
-        try:
-            # uts46 maps what people type (capitals, full-width dots) to what the DNS knows (RFC 5891).
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            return None
-    return f"{unicodedata.normalize('NFC', local)}@{domain}"
+    ascii_domain = a_labels(domain)
+    return None if ascii_domain is None else f"{unicodedata.normalize('NFC', local)}@{ascii_domain}"
 
 
 def _cannot(mail: OutgoingMail, enhanced: str, why: str, fault: Fault) -> Outcome:

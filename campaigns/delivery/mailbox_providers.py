@@ -6,7 +6,7 @@ import tomllib
 from functools import cache, lru_cache
 from importlib.resources import files
 
-import idna
+from campaigns.core.domains import a_labels
 
 _SHORT_SECOND_LEVELS = frozenset({"ac", "co", "com", "net", "ne", "or", "org"})
 
@@ -17,12 +17,10 @@ def provider_of(domain: str) -> str:
 
     In lower case and as the DNS writes it. A text that is no domain is its own provider.
     """
-    name = domain.strip().rstrip(".").lower()
-    if not name.isascii():
-        try:
-            name = idna.encode(name, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            return name
+    text = domain.strip().rstrip(".").lower()
+    name = a_labels(text)
+    if name is None:
+        return text
     exact, stems, excepted = _table()
     if name in exact:
         return exact[name]

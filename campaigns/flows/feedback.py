@@ -16,16 +16,13 @@ from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.log import get_logger
 from campaigns.core.meters import Meters
 from campaigns.core.tokens import Signer
+from campaigns.flows.askers import Asker, Askers
 from campaigns.flows.gallery import Gallery
 from campaigns.flows.happenings import Happening, record_event
 from campaigns.flows.mailed import campaign_of, mailed
 from campaigns.flows.open_states import OpenStates
-from campaigns.flows.opening import Asker
 from campaigns.flows.shown import Showing
 from campaigns.models import PURPOSES, Campaign, Customer, Product, Send
-from campaigns.opentime.place.address import client_address
-from campaigns.opentime.place.apple_egress import AppleEgress
-from campaigns.opentime.place.requester import RequesterPatterns, classify
 
 log = get_logger(__name__)
 
@@ -56,9 +53,7 @@ class Feedback:
         gallery: Gallery,
         showing: Showing,
         open_states: OpenStates,
-        patterns: RequesterPatterns,
-        apple: AppleEgress | None,
-        trusted_hops: int,
+        askers: Askers,
         meters: Meters,
     ) -> None:
         self._db = db
@@ -67,9 +62,7 @@ class Feedback:
         self._gallery = gallery
         self._showing = showing
         self._open_states = open_states
-        self._patterns = patterns
-        self._apple = apple
-        self._hops = trusted_hops
+        self._askers = askers
         self._meters = meters
 
     def click(self, token: str, asker: Asker) -> str:
@@ -102,15 +95,8 @@ class Feedback:
 
     def _record_click(self, session: UnitOfWork, send: Send, kind: int, number: int, asker: Asker) -> None:
         now = self._clock.now()
-        address = client_address(asker.forwarded_for, asker.remote or "", self._hops)
         since = (now - send.sent_at).total_seconds() if send.sent_at else None
-        requester = classify(
-            asker.user_agent,
-            address,
-            apple=self._apple,
-            seconds_since_delivery=since,
-            patterns=self._patterns,
-        )
+        requester, _ = self._askers.told(asker, since)
         place = {CLICK_PICK: "pick", CLICK_SLOT: "slot", CLICK_CALL_TO_ACTION: "call_to_action"}[kind]
         record_event(
             session,

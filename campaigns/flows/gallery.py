@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -17,6 +15,7 @@ from campaigns.core.log import get_logger
 from campaigns.core.patience import Patience
 from campaigns.core.remembering import Remembered
 from campaigns.models import Campaign, Picture
+from campaigns.opentime.drawing.byte_cache import ByteCache
 from campaigns.opentime.serving.byte_shelf import ByteShelf
 from campaigns.opentime.slots.slots import SlotDefinition
 
@@ -53,7 +52,7 @@ class Gallery:
         self._missing: Remembered[str, float] = Remembered(_MOST_MISSING)
         self._shelf = ByteShelf(redis_client, "gallery", _KEPT_SECONDS)
         self._slots: Remembered[int, Slots] = Remembered(_MOST_CAMPAIGNS)
-        self._pictures = _Bounded(_MOST_BYTES)
+        self._pictures = ByteCache[StoredPicture](_MOST_BYTES, lambda picture: len(picture.body))
 
     def slots(self, campaign_id: int) -> Slots:
         """The slots of a campaign, in their order.
@@ -153,30 +152,3 @@ class Gallery:
         if row is None:
             raise NotFound("this picture is no longer known")
         return row.media_type.encode() + b"\n" + bytes(row.body)
-
-
-class _Bounded:
-    """Pictures in memory up to a number of bytes; those that were not shown for longest leave first."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
-        self._held = 0
-        self._known: OrderedDict[str, StoredPicture] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, sha256: str) -> StoredPicture | None:
-        with self._lock:
-            found = self._known.get(sha256)
-            if found is not None:
-                self._known.move_to_end(sha256)
-            return found
-
-    def put(self, sha256: str, picture: StoredPicture) -> None:
-        with self._lock:
-            if sha256 in self._known:
-                return
-            self._known[sha256] = picture
-            self._held += len(picture.body)
-            while self._held > self._most and len(self._known) > 1:
-                _, gone = self._known.popitem(last=False)
-                self._held -= len(gone.body)

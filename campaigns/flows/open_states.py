@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from campaigns.compose.content import language_of
 from campaigns.core.db import Database, rows
 from campaigns.core.log import get_logger
-from campaigns.opentime.place.coordinates import on_earth
+from campaigns.opentime.place.coordinates import coarse, on_earth
 from campaigns.opentime.serving.open_state import WITHDRAWN, OpenState
 from campaigns.opentime.serving.state_shelf import StateShelf
 
@@ -243,20 +243,16 @@ def _state(
 ) -> OpenState:
     if not tracking:
         return replace(WITHDRAWN, version=version)
-    here = latitude is not None and longitude is not None and on_earth(latitude, longitude)
+    if latitude is None or longitude is None or not on_earth(latitude, longitude):
+        latitude = longitude = None
     return OpenState(
         version=version,
         tracking=True,
         location=location,
-        latitude=_rounded(latitude) if here else None,
-        longitude=_rounded(longitude) if here else None,
+        latitude=None if latitude is None else coarse(latitude),
+        longitude=None if longitude is None else coarse(longitude),
         country=country,
         timezone=timezone,
         language=language_of(locale or "en"),
         tags=frozenset(tags),
     )
-
-
-def _rounded(degrees: float | None) -> float | None:
-    # As places are (opentime/place/place.py): finer ones go nowhere. + 0.0: no minus zero.
-    return None if degrees is None else round(degrees, 1) + 0.0

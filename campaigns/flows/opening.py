@@ -19,16 +19,16 @@ from campaigns.core.errors import BadToken, NotFound, TailormailError
 from campaigns.core.log import get_logger
 from campaigns.core.remembering import Remembered
 from campaigns.core.tokens import Signer
+from campaigns.flows.askers import Asker, Askers
 from campaigns.flows.easel import Easel, Painted
 from campaigns.flows.gallery import Gallery
 from campaigns.flows.live_offers import LiveOffers
 from campaigns.flows.openers import Openers
 from campaigns.opentime.drawing.neutral import pixel, plain_picture
-from campaigns.opentime.place.address import client_address
 from campaigns.opentime.place.apple_egress import AppleEgress
 from campaigns.opentime.place.geo import GeoLookup
 from campaigns.opentime.place.place import CityCoordinates, Home, Place, locate, signal_of
-from campaigns.opentime.place.requester import Requester, RequesterPatterns, classify
+from campaigns.opentime.place.requester import Requester
 from campaigns.opentime.serving.hammering import Hammering
 from campaigns.opentime.serving.headers import picture_headers
 from campaigns.opentime.serving.open_state import OpenState
@@ -45,19 +45,6 @@ log = get_logger(__name__)
 _PLAIN_SIZE = (1200, 600)
 _MOST_LINKS = 50_000
 _MOST_HEADERS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """What an HTTP request says about who asks; `remote` is the address of the other end of the socket.
-
-    `looks`: a picture is really fetched, and not only asked about (HEAD).
-    """
-
-    user_agent: str | None = None
-    remote: str | None = None
-    forwarded_for: str | None = None
-    looks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +81,8 @@ class Opening:
         geo: GeoLookup | None,
         apple: AppleEgress | None,
         cities: CityCoordinates | None,
-        patterns: RequesterPatterns,
+        askers: Askers,
         serves: ServeLog,
-        trusted_hops: int,
     ) -> None:
         self._clock = clock
         self._signer = signer
@@ -108,9 +94,8 @@ class Opening:
         self._geo = geo
         self._apple = apple
         self._cities = cities
-        self._patterns = patterns
+        self._askers = askers
         self._serves = serves
-        self._hops = trusted_hops
         self._links: Remembered[str, OpenLink] = Remembered(_MOST_LINKS)
         self._anonymous: Remembered[str, tuple[int, ...]] = Remembered(_MOST_LINKS)
         self._headers: Remembered[tuple[str, bool], Mapping[str, str]] = Remembered(_MOST_HEADERS)
@@ -170,17 +155,8 @@ class Opening:
         return link, self._openers.state(addressed.customer_id)
 
     def _by_whom(self, link: OpenLink, state: OpenState, asker: Asker) -> _Opened:
-        address = None
-        if self._patterns.asks_address(asker.user_agent):
-            address = client_address(asker.forwarded_for, asker.remote or "", self._hops)
         since = None if link.composed_at is None else self._clock.now().timestamp() - link.composed_at
-        requester = classify(
-            asker.user_agent,
-            address,
-            apple=self._apple,
-            seconds_since_delivery=since,
-            patterns=self._patterns,
-        )
+        requester, address = self._askers.told(asker, since)
         return _Opened(link, state, requester, address)
 
     def _show(self, opened: _Opened) -> tuple[PictureAnswer, Serve]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from campaigns.flows.askers import Askers
 from campaigns.flows.draining import Draining
 from campaigns.flows.feedback import Feedback
 from campaigns.flows.gallery import Gallery
@@ -97,6 +98,10 @@ class OpeningParts(Basis):
         return Gallery(self.db, self.redis)
 
     @cached_property
+    def askers(self) -> Askers:
+        return Askers(self.requesters, self.apple, self.settings.trusted_proxies)
+
+    @cached_property
     def showing(self) -> Showing:
         self._name_fonts()
         return Showing(self.db, self.serve_log, self.gallery, self.settings.public_url)
@@ -118,9 +123,8 @@ class OpeningParts(Basis):
             geo=self.geo,
             apple=self.apple,
             cities=self.gazetteer,
-            patterns=self.requesters,
+            askers=self.askers,
             serves=self.serve_log,
-            trusted_hops=self.settings.trusted_proxies,
         )
 
     @cached_property
@@ -132,8 +136,6 @@ class OpeningParts(Basis):
             gallery=self.gallery,
             showing=self.showing,
             open_states=self.open_states,
-            patterns=self.requesters,
-            apple=self.apple,
-            trusted_hops=self.settings.trusted_proxies,
+            askers=self.askers,
             meters=self.meters,
         )

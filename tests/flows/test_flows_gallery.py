@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 import redis
@@ -19,6 +16,7 @@ from campaigns.core.errors import NotFound, ServiceUnavailable
 from campaigns.flows import gallery as gallery_module
 from campaigns.flows.gallery import Gallery
 from campaigns.opentime.slots.slot_definition import SlotDefinition, Variant
+from tests.tables import without
 
 AWAY = redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
 BODY = b"\x89PNG\nnot \xff looked into\n"
@@ -49,16 +47,6 @@ def stored(db: Database) -> Database:
             {"sha": NAME, "body": BODY},
         )
     return db
-
-
-@contextmanager
-def without(db: Database) -> Iterator[None]:
-    def away() -> Any:
-        raise ServiceUnavailable("PostgreSQL", "refused")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(db, "transaction", away)
-        yield
 
 
 def shows(gallery: Gallery) -> bool:
@@ -144,14 +132,8 @@ def test_with_both_away_it_says_so(stored: Database) -> None:
         Gallery(stored, AWAY).slots(1)
 
 
-def test_pictures_leave_when_there_are_too_many_bytes() -> None:
-    kept = gallery_module._Bounded(100)
-    for name in "abc":
-        kept.put(name, gallery_module.StoredPicture("image/png", b"x" * 40))
-        assert kept.get("a") or name == "c"
-    assert kept.get("b") is None and kept.get("a") and kept.get("c"), "b was not shown for longest"
-    kept.put("big", gallery_module.StoredPicture("image/png", b"x" * 1000))
-    assert kept.get("big") and not kept.get("a"), "the one that is being shown stays"
-    kept.put("big", gallery_module.StoredPicture("image/png", b"x" * 1000))
-    kept.put("d", gallery_module.StoredPicture("image/png", b"x" * 60))
-    assert kept.get("d") and not kept.get("big") and kept._held == 60
+def test_pictures_in_memory_are_counted_by_their_bytes(stored: Database) -> None:
+    gallery = Gallery(stored, AWAY)
+    gallery.picture(NAME)
+    gallery.picture(NAME)
+    assert gallery._pictures.size == len(BODY)

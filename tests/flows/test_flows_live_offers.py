@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +17,7 @@ from campaigns.core.db import Database
 from campaigns.core.errors import ServiceUnavailable
 from campaigns.flows import live_offers
 from campaigns.flows.live_offers import FRESH_SECONDS, OLDEST_SECONDS, STALE_SECONDS, LiveOffers
+from tests.tables import without
 from tests.workers.processes import until
 
 AWAY = redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
@@ -45,16 +44,6 @@ def stored(db: Database) -> Database:
         ):
             session.execute(text(statement))
     return db
-
-
-@contextmanager
-def without(db: Database) -> Iterator[None]:
-    def away() -> Any:
-        raise ServiceUnavailable("PostgreSQL", "refused")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(db, "transaction", away)
-        yield
 
 
 def sell(db: Database, sku: str, left: int) -> None:

@@ -6,10 +6,9 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
@@ -20,13 +19,13 @@ from sqlalchemy import text
 from campaigns.audience.consent import record
 from campaigns.core.db import Database
 from campaigns.core.embedded_redis import redis_program
-from campaigns.core.errors import ServiceUnavailable
 from campaigns.flows.open_states import OpenStates
 from campaigns.flows.openers import Openers
 from campaigns.models import Customer
 from campaigns.opentime.serving.known_states import KnownStates
 from campaigns.opentime.serving.state_shelf import StateShelf
 from campaigns.runtime import Runtime
+from tests.tables import without
 from tests.workers.processes import until
 from workers import tasks
 
@@ -122,16 +121,6 @@ def settle(known: KnownStates, states: OpenStates) -> None:
     until(settled, 15)
 
 
-@contextmanager
-def without_postgres(db: Database) -> Iterator[None]:
-    def away() -> Any:
-        raise ServiceUnavailable("PostgreSQL", "refused")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(db, "transaction", away)
-        yield
-
-
 def test_a_redis_that_returns_from_a_snapshot_does_not_bring_back_consents(
     db: Database, server: SnapshotRedis, states: OpenStates, known: KnownStates, openers: Openers,
     people: list[int],
@@ -156,13 +145,13 @@ def test_a_redis_that_returns_from_a_snapshot_does_not_bring_back_consents(
     assert shelf.read([leaves])[leaves].tracking, "this is what it returns with"
     assert not openers.state(leaves).tracking
     known.forget(leaves)
-    with without_postgres(db):
+    with without(db):
         assert not openers.state(leaves).tracking, "and nobody else knows it"
     until(lambda: known.listening, 5)
     assert not known.settled
     openers._patience._rests_until = 0.0
     settle(known, states)
-    with without_postgres(db):
+    with without(db):
         known.forget(leaves)
         assert not openers.state(leaves).tracking
         assert not openers.state(leaves_unasked).tracking, "nobody's question mended this one"

@@ -15,17 +15,16 @@ from campaigns.audience.consent import record
 from campaigns.compose.links import LinkMaker, SendRef, read_open
 from campaigns.core.clock import FixedClock
 from campaigns.core.db import Database
-from campaigns.core.errors import ServiceUnavailable
+from campaigns.flows.askers import Asker
 from campaigns.flows.open_states import OpenStates
 from campaigns.flows.openers import Openers
-from campaigns.flows.opening import Asker
 from campaigns.models import Event
 from campaigns.opentime.serving.known_states import KnownStates
 from campaigns.opentime.serving.open_state import WITHDRAWN
 from campaigns.opentime.serving.state_shelf import StateShelf
 from campaigns.runtime import Runtime
 from tests.shop import record_opens
-from tests.tables import empty_tables
+from tests.tables import empty_tables, without
 from tests.workers.processes import until
 
 SENT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -62,11 +61,7 @@ class Someone:
 
     @contextmanager
     def without_postgres(self) -> Iterator[None]:
-        def away() -> Any:
-            raise ServiceUnavailable("PostgreSQL", "refused")
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self.db, "transaction", away)
+        with without(self.db):
             yield
         self.openers._patience._rests_until = 0.0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
 from datetime import timedelta
 
 import pytest
@@ -15,12 +14,12 @@ from PIL import Image
 from sqlalchemy import select, text
 
 from campaigns.core.errors import BadInput, BadToken, NotFound
-from campaigns.flows.opening import Asker
+from campaigns.flows.askers import Asker
 from campaigns.flows.viewing import Scene
 from campaigns.models import Campaign, ConsentState, Customer, Event, Product, Send, SlotServe
-from campaigns.runtime import SAMPLE_WEATHER, Runtime
+from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import SHOP, approved, record_opens, send_all
+from tests.shop import SHOP, record_opens, send_all, sent_under_weather
 
 THUNDERBIRD = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
 GMAIL_PREFETCH = Asker(
@@ -33,11 +32,7 @@ SEND, SLOT = "open", 0
 @pytest.fixture
 def sent(shop: Runtime, sample: SampleFiles) -> Runtime:
     """The sample shop with the first campaign sent and weather over its cities."""
-    shop.settings.folder.mkdir(parents=True, exist_ok=True)
-    rows = [[lat, lon, sky] for (lat, lon), sky in SHOP.weather().items()]
-    (shop.settings.folder / SAMPLE_WEATHER).write_text(json.dumps(rows))
-    send_all(shop, approved(shop, sample))
-    return shop
+    return sent_under_weather(shop, sample)
 
 
 def hero(sample: SampleFiles, kind: str) -> str:

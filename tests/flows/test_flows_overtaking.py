@@ -84,10 +84,12 @@ def test_an_urgent_mail_overtakes_a_batch_that_is_on_its_way(
 ) -> None:
     usual = started(far, sample)
     worker = Thread(target=far.sending.work, kwargs={"seconds": 60.0})
+    relay.seconds = 0.5  # however slow this machine is today: the batch is still on its way then
     worker.start()
     while len(relay.taken) < 3:
         time.sleep(0.02)
     urgent = started(far, sample, urgent=True)
+    relay.seconds = 0.06
     ready = time.monotonic()
     worker.join(60)
     urgent_sends = of_campaign(far, urgent)

@@ -19,7 +19,7 @@ from sqlalchemy import event, select, text
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, PIXEL_SLOT
 from campaigns.core.clock import SystemClock
 from campaigns.core.db import Database
-from campaigns.flows.opening import Asker
+from campaigns.flows.askers import Asker
 from campaigns.flows.sent_today import SentToday, domain_of
 from campaigns.models import Campaign, Send
 from campaigns.runtime import Runtime

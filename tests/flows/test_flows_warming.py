@@ -11,16 +11,16 @@ from sqlalchemy import event, select, text
 
 from campaigns.core.db import Database
 from campaigns.core.jobs import RecordedJobs
-from campaigns.flows.opening import Asker
+from campaigns.flows.askers import Asker
 from campaigns.flows.warming import Warming
 from campaigns.models import Customer, Picture, Product, Send
 from campaigns.models.customer import ADDRESS_CONTEXT
 from campaigns.opentime.place.coordinates import Point, cell_of
 from campaigns.opentime.place.place import Place
 from campaigns.opentime.weather.forecast_cache import WeatherCache
-from campaigns.runtime import SAMPLE_WEATHER, Runtime
+from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import SHOP, approved, send_all
+from tests.shop import approved, send_all, sent_under_weather
 from tests.workers.processes import until
 
 THUNDERBIRD = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
@@ -30,11 +30,7 @@ OFFER = 1
 @pytest.fixture
 def sent(shop: Runtime, sample: SampleFiles) -> Runtime:
     """The sample's first campaign sent, which draws the pick for the weather, and that weather."""
-    shop.settings.folder.mkdir(parents=True, exist_ok=True)
-    rows = [[lat, lon, sky] for (lat, lon), sky in SHOP.weather().items()]
-    (shop.settings.folder / SAMPLE_WEATHER).write_text(json.dumps(rows))
-    send_all(shop, approved(shop, sample))
-    return shop
+    return sent_under_weather(shop, sample)
 
 
 def measured(runtime: Runtime) -> list[Send]:

@@ -157,7 +157,7 @@ def test_requests_within_a_second_get_the_same_bytes() -> None:
 
 
 def test_the_next_second_encodes_only_its_first_frame_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    cache, drawing = ByteCache(2**20), ending_in(timedelta(days=3, minutes=7))
+    cache, drawing = ByteCache[bytes](2**20), ending_in(timedelta(days=3, minutes=7))
     encoded: list[tuple[int, int]] = []
     encode = countdown._encoded
 

@@ -252,7 +252,7 @@ def test_many_who_ask_at_once_wait_for_one(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_cache_keeps_to_its_bound_and_drops_the_oldest() -> None:
-    cache = ByteCache(100)
+    cache = ByteCache[bytes](100)
     for name in "abc":
         cache.put(name, bytes(40))
     assert (cache.get("a"), cache.size, len(cache)) == (None, 80, 2)
@@ -269,7 +269,7 @@ def test_the_cache_keeps_to_its_bound_and_drops_the_oldest() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 60)), max_size=40))
 def test_the_cache_always_knows_its_size(puts: list[tuple[int, int]]) -> None:
-    cache = ByteCache(100)
+    cache = ByteCache[bytes](100)
     for key, length in puts:
         cache.put(key, bytes(length))
         kept = [cache.get(name) for name in range(6)]

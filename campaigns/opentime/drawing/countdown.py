@@ -41,7 +41,7 @@ def still(drawing: Countdown, width: int, height: int, seconds: int) -> Image.Im
     return image.convert("RGB")
 
 
-def animate(drawing: Countdown, width: int, height: int, seconds: int, cache: ByteCache) -> bytes:
+def animate(drawing: Countdown, width: int, height: int, seconds: int, cache: ByteCache[bytes]) -> bytes:
     """The GIF that counts down from `seconds`, once; its last frame stays. Encoded digits go through `cache`."""
     plate, digits = _shown(drawing, width, height, seconds)
     parts = [_header(plate), _encoded(plate.with_digits(digits), (0, 0))]
@@ -61,7 +61,7 @@ def _shown(drawing: Countdown, width: int, height: int, seconds: int) -> tuple[P
     return plate, "".join((days, *others))
 
 
-def _changed_digits(plate: Plate, before: str, after: str, cache: ByteCache) -> bytes:
+def _changed_digits(plate: Plate, before: str, after: str, cache: ByteCache[bytes]) -> bytes:
     changed = [number for number, digit in enumerate(after) if digit != before[number]]
     first, end = changed[0], changed[-1] + 1
     key = (plate.key, first, after[first:end])

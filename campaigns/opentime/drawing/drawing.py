@@ -26,7 +26,7 @@ SMALLEST_SIDE = 32
 
 PictureOf = Callable[[str], bytes | None]
 
-_kept = ByteCache(CACHE_BYTES)
+_kept = ByteCache[bytes](CACHE_BYTES)
 _locks = tuple(threading.Lock() for _ in range(32))
 _HOW_TO_SAVE: dict[str, tuple[str, dict[str, Any]]] = {
     "image/png": ("PNG", {"compress_level": 6}),

@@ -21,13 +21,13 @@ from requests.adapters import HTTPAdapter
 
 from campaigns.core.errors import Rejected, ServiceUnavailable
 from campaigns.opentime.drawing.pictures import LARGEST_BYTES, PictureFile, check_picture
+from campaigns.opentime.http_body import TooLong, TooSlow, body_of
 
 SECONDS = 5.0
 LARGEST_SIDE_KEPT = 800  # pixels: a card is at most as high, and the photo stands in a part of it
 
 SERVICE = "the shop's pictures"
 _MOST_REDIRECTS = 3
-_PIECE = 65_536
 _PORTS = {"http": 80, "https": 443}
 _ACCEPTED = (
     "image/jpeg, image/png, image/gif"  # no image/*: servers would rather send formats that mail lacks
@@ -188,12 +188,9 @@ def _content_of(answer: requests.Response, deadline: float) -> bytes | str:
         raise ServiceUnavailable(SERVICE, f"HTTP {status}")
     if status != 200:
         raise Rejected(f"HTTP {status}")
-    # Read as it comes: the time limit of `requests` starts again with every byte that arrives.
-    body = bytearray()
-    while piece := answer.raw.read1(_PIECE, decode_content=True):
-        body += piece
-        if len(body) > LARGEST_BYTES:
-            raise Rejected(f"more than {LARGEST_BYTES:,} bytes")
-        if time.monotonic() > deadline:
-            raise ServiceUnavailable(SERVICE, "no answer in time")
-    return bytes(body)
+    try:
+        return body_of(answer, LARGEST_BYTES, deadline)
+    except TooLong:
+        raise Rejected(f"more than {LARGEST_BYTES:,} bytes") from None
+    except TooSlow:
+        raise ServiceUnavailable(SERVICE, "no answer in time") from None

@@ -15,6 +15,11 @@ def on_earth(latitude: float, longitude: float) -> bool:
     return finite and abs(latitude) <= 90 and abs(longitude) <= 180
 
 
+def coarse(degrees: float) -> float:
+    """Rounded to 0.1 degree (11 km): finer than that nobody's place goes anywhere."""
+    return round(degrees, 1) + 0.0  # + 0.0: no minus zero
+
+
 def cell_of(latitude: float, longitude: float) -> Point:
     """The middle of the place's cell of CELL_DEGREES: all that a weather service ever hears of a place.
 

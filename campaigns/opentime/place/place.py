@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from campaigns.opentime.place.apple_egress import AppleEgress
-from campaigns.opentime.place.coordinates import on_earth
+from campaigns.opentime.place.coordinates import coarse, on_earth
 from campaigns.opentime.place.geo import GeoLookup
 from campaigns.opentime.place.requester import Requester
 
@@ -50,8 +50,8 @@ class Place:
     def __post_init__(self) -> None:
         if not on_earth(self.latitude, self.longitude):
             raise ValueError("not a place on Earth")
-        object.__setattr__(self, "latitude", _rounded(self.latitude))
-        object.__setattr__(self, "longitude", _rounded(self.longitude))
+        object.__setattr__(self, "latitude", coarse(self.latitude))
+        object.__setattr__(self, "longitude", coarse(self.longitude))
 
 
 def signal_of(place: Place | None) -> Signal:
@@ -106,7 +106,3 @@ def _at_address(geo: GeoLookup, address: str) -> Place | None:
     if answer is None or not on_earth(answer.latitude, answer.longitude):
         return None
     return Place(answer.latitude, answer.longitude, "address", answer.country, answer.timezone)
-
-
-def _rounded(degrees: float) -> float:
-    return round(degrees, 1) + 0.0  # + 0.0: no minus zero

@@ -14,12 +14,12 @@ import requests
 import urllib3
 
 from campaigns.core.errors import Rejected, ServiceUnavailable
+from campaigns.opentime.http_body import TooLong, TooSlow, body_of
 
 SERVICE = "weather"
 LIMIT_SECONDS = 60.0  # how long a service is left alone that says "too many" without saying how long
 
 _LARGEST_ANSWER = 4_000_000
-_PIECE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +54,13 @@ def ask(
         with session.get(
             url, params=params, headers=headers, timeout=seconds, allow_redirects=False, stream=True
         ) as answer:
-            return Reply(answer.status_code, answer.headers, _body(answer, time.monotonic() + seconds))
+            body = body_of(answer, _LARGEST_ANSWER, time.monotonic() + seconds)
+            return Reply(answer.status_code, answer.headers, body)
+    except (TooLong, TooSlow):
+        raise ServiceUnavailable(SERVICE, "an answer without end") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         # Only the type: the text of these errors carries the URL, and with it the key.
         raise ServiceUnavailable(SERVICE, type(error).__name__) from None
-
-
-def _body(answer: requests.Response, deadline: float) -> bytes:
-    # Read as it comes: the time limit of `requests` starts again with every byte that arrives.
-    body = bytearray()
-    while piece := answer.raw.read1(_PIECE, decode_content=True):
-        body += piece
-        if len(body) > _LARGEST_ANSWER or time.monotonic() > deadline:
-            raise ServiceUnavailable(SERVICE, "an answer without end")
-    return bytes(body)
 
 
 def raise_for(reply: Reply) -> None:
