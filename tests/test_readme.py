@@ -108,7 +108,7 @@ def environment_name(field: str) -> str:
 
 
 def test_every_setting_has_its_row() -> None:
-    named = [name for row in table("Settings") for name in re.findall(r"`([A-Z_]+)`", row[0])]
+    named = [name for row in table("Settings") for name in re.findall(r"`([A-Z0-9_]+)`", row[0])]
     assert sorted(named) == sorted(environment_name(field) for field in Settings.model_fields)
 
 

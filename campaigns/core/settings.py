@@ -97,6 +97,45 @@ class Settings(BaseSettings):
         ge=30,
         description="Days that single sends, opens and clicks are kept after their campaigns ended.",
     )
+    frequency_cap: str | None = Field(
+        None, description="Most marketing mails per customer, such as 3/7d; unset: no limit."
+    )
+    snooze_after: int = Field(
+        0,
+        ge=0,
+        description="Mails in a row without any sign of a person after which marketing rests; 0: never.",
+    )
+    sunset_days: int = Field(
+        30, ge=1, description="Days to answer a re-permission mail before a snoozed customer is let go."
+    )
+    pause_bounce_percent: float = Field(
+        5.0, gt=0, le=100, description="Share of bounces at which a campaign pauses itself."
+    )
+    pause_complaint_percent: float = Field(
+        0.3, gt=0, le=100, description="Share of complaints at which a campaign pauses itself."
+    )
+    pause_after_mails: int = Field(
+        200, ge=1, description="Mails that must be out before these shares are looked at."
+    )
+    soft_bounce_limit: int = Field(
+        5, ge=1, description="Soft bounces in a row after which an address is suppressed."
+    )
+    bounce_domain: str | None = Field(
+        None, description="Domain of return paths (VERP), whose mail comes to `tailormail inbound`."
+    )
+    ses_topic_arns: str | None = Field(None, description="SNS topics that are believed, comma-separated.")
+    sendgrid_public_key: str | None = Field(None, description="Verification key of SendGrid's event webhook.")
+    postmark_webhook_auth: str | None = Field(
+        None, description="user:password that Postmark's webhook sends."
+    )
+    mailgun_signing_key: str | None = Field(None, description="HTTP webhook signing key of Mailgun.")
+    imap_url: str | None = Field(
+        None, description="Mailbox of bounces, such as imaps://user:pass@host/INBOX; unset: none is polled."
+    )
+    dkim_ed25519_key: str | None = Field(
+        None, description="A second DKIM key: PEM text, or the path of a file."
+    )
+    dkim_ed25519_selector: str | None = None
     lease_seconds: int = Field(120, ge=5, description="How long a worker may hold a claimed batch.")
 
     @field_validator("public_url")

@@ -3,6 +3,7 @@
 Importing this package registers every table with `Base.metadata`.
 """
 
+from campaigns.models.api_key import ApiKey
 from campaigns.models.base import Base
 from campaigns.models.campaign import (
     Campaign,
@@ -13,24 +14,29 @@ from campaigns.models.campaign import (
     CampaignTurn,
 )
 from campaigns.models.consent import PURPOSES, ConsentEntry, ConsentState
+from campaigns.models.contact import ContactPreference, EngagementState, Favourite
 from campaigns.models.copy import WrittenCopyRow
 from campaigns.models.customer import Customer
 from campaigns.models.drained_group import DrainedGroup
 from campaigns.models.event import PIXEL_SLOT, Event, SlotServe
+from campaigns.models.notice import Notice
 from campaigns.models.open_state import OpenStateRow
 from campaigns.models.order import OrderLine
 from campaigns.models.picture import Picture
 from campaigns.models.product import Product
 from campaigns.models.product_picture import ProductPicture
+from campaigns.models.provider_payload import ProviderPayload
 from campaigns.models.recommender import RecommenderModelRow
 from campaigns.models.resolution import ResolutionVerdict, ResolvedBy, SendResolution
 from campaigns.models.send import Send, SendStatus, WorkerLease
-from campaigns.models.suppression import Suppression
+from campaigns.models.signup import Signup, SignupForm
+from campaigns.models.suppression import SuppressedDomain, Suppression
 from campaigns.models.user import ConsoleUser
 
 __all__ = [
     "PIXEL_SLOT",
     "PURPOSES",
+    "ApiKey",
     "Base",
     "Campaign",
     "CampaignCount",
@@ -41,21 +47,29 @@ __all__ = [
     "ConsentEntry",
     "ConsentState",
     "ConsoleUser",
+    "ContactPreference",
     "Customer",
     "DrainedGroup",
+    "EngagementState",
     "Event",
+    "Favourite",
+    "Notice",
     "OpenStateRow",
     "OrderLine",
     "Picture",
     "Product",
     "ProductPicture",
+    "ProviderPayload",
     "RecommenderModelRow",
     "ResolutionVerdict",
     "ResolvedBy",
     "Send",
     "SendResolution",
     "SendStatus",
+    "Signup",
+    "SignupForm",
     "SlotServe",
+    "SuppressedDomain",
     "Suppression",
     "WorkerLease",
     "WrittenCopyRow",

@@ -44,7 +44,8 @@ TRANSITIONS: dict[CampaignStatus, frozenset[CampaignStatus]] = {
 class Campaign(Base):
     """A campaign as the marketer described it; `brief`, `segment`, `slots`, `delivery` are validated JSON.
 
-    `delivery` may have per_second, weight, urgent, local_time, quiet_hours. `summary` is the report as it
+    `topic` is what customers may mute on their page; `kind` is marketing, or repermission: asks those who never
+    look whether they still want mail. `delivery` may have per_second, weight, urgent, local_time, quiet_hours. `summary` is the report as it
     was when the single sends were dropped (flows/retention.py), at `sends_dropped_at`.
     """
 
@@ -62,6 +63,8 @@ class Campaign(Base):
     segment: Mapped[dict[str, Any]] = mapped_column(JSONB)
     slots: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     delivery: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    topic: Mapped[Words]
+    kind: Mapped[str] = mapped_column(Text, server_default="marketing")
     audience_size: Mapped[int | None] = mapped_column(Integer)
     scheduled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

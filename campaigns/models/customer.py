@@ -13,7 +13,11 @@ ADDRESS_CONTEXT = "customers.email"
 
 
 class Customer(Base):
-    """One person in a shop's data; `latitude`/`longitude` are a home area in degrees, one decimal."""
+    """One person in a shop's data; `latitude`/`longitude` are a home area in degrees, one decimal.
+
+    `email_domain_hmac` is of the address's domain, in A-labels and lower case: whole domains can be suppressed. It is
+    missing in rows older than schema 0008 until somebody suppresses a domain (audience/suppression.py).
+    """
 
     __tablename__ = "customers"
 
@@ -21,6 +25,7 @@ class Customer(Base):
     external_id: Mapped[str] = mapped_column(Text, unique=True)
     email_cipher: Mapped[bytes | None] = mapped_column(LargeBinary)
     email_hmac: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    email_domain_hmac: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
     first_name: Mapped[Words]
     last_name: Mapped[Words]
     locale: Mapped[Words]

@@ -1,4 +1,4 @@
-"""Suppressed addresses: never mailed, whatever an import says. Kept as keyed HMACs only."""
+"""Suppressed addresses and domains: never mailed, whatever an import says. Addresses are kept as keyed HMACs only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,19 @@ class Suppression(Base):
 
     id: Mapped[BigId]
     address_hmac: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    reason: Mapped[str] = mapped_column(Text)
+    source: Mapped[Words]
+    at: Mapped[Moment]
+
+
+class SuppressedDomain(Base):
+    """A domain whose addresses are never mailed; one row for each key of the ring, by which customers are found."""
+
+    __tablename__ = "suppressed_domains"
+
+    id: Mapped[BigId]
+    domain: Mapped[str] = mapped_column(Text, index=True)
+    domain_hmac: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     reason: Mapped[str] = mapped_column(Text)
     source: Mapped[Words]
     at: Mapped[Moment]
