@@ -23,6 +23,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, text
 
+from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import freeze_audience
 from campaigns.audience.segments import parse_segment
 from campaigns.core.db import Database
@@ -43,8 +44,9 @@ insert into customers (external_id, email_cipher, email_hmac, first_name, last_n
     'Last' || n % 1999, (array['en', 'de', 'fr', 'es'])[1 + n % 4],
     (array['Europe/Oslo', 'Europe/Berlin', 'America/New_York'])[1 + n % 3], 'Norway'
   from generate_series(1, :customers) n;
-insert into consent_entries (customer_id, purpose, action, wording, source, at)
-  select id, purpose, 'granted', 'words-v1', 'checkout', now() from customers,
+insert into consent_entries (customer_id, purpose, action, wording, source, at, position, evidence_salt, evidence_hash,
+    previous_hash, hash)
+  select id, purpose, 'granted', 'words-v1', 'checkout', now(), nth, '', '', '', '' from customers,
     unnest(array['marketing', 'profiling', 'open_tracking', 'open_location']) with ordinality p (purpose, nth)
   where nth = 1 or id % 5 > nth - 2;
 insert into consent_states (customer_id, purpose, granted, entry_id, at)
@@ -80,7 +82,7 @@ def _empty_database() -> Iterator[Database]:
 
 def _fill(db: Database, customers: int, campaigns: int) -> None:
     with db.transaction() as session:
-        # Keys between rows made a line above need no checking.
+        # Keys between rows made a line above need no checking, and nobody looks at the ledger's chain here.
         session.execute(text("set local session_replication_role = replica"))
         session.execute(text("select make_campaign_partitions(:last)"), {"last": campaigns})
         for statement in _CUSTOMERS.split(";\n"):
@@ -98,7 +100,7 @@ def _freeze(db: Database) -> dict[str, object]:
     now = datetime.now(UTC)
     began = time.perf_counter()
     with db.transaction() as session:
-        frozen = freeze_audience(session, 1, parse_segment({}), now)
+        frozen = freeze_audience(session, ContactTerms(1), parse_segment({}), now)
     froze = time.perf_counter()
     with db.transaction() as session:
         recount(session, 1)

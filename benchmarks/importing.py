@@ -14,10 +14,10 @@ from campaigns.flows.importing import KINDS
 
 # Emptied before each repetition; `cascade` takes along what refers to it.
 _TABLES: dict[Kind, str] = {
-    "customers": "customers",
+    "customers": "customers, consent_heads",
     "products": "products",
     "orders": "order_lines",
-    "consents": "consent_entries, consent_states",
+    "consents": "consent_entries, consent_heads, consent_states",
 }
 
 

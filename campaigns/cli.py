@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import click
 
 from campaigns import __version__
+from campaigns.commands.api_key_command import api_key
+from campaigns.commands.form_command import form
+from campaigns.commands.inbound_command import inbound
 from campaigns.commands.output import as_json, refuse, show_pairs, show_table
+from campaigns.commands.pairs import pairs_of
+from campaigns.commands.preflight_command import campaign_preflight
 from campaigns.commands.reconcile_command import reconcile
+from campaigns.commands.suppression_command import suppression
 from campaigns.core.errors import TailormailError
 
 if TYPE_CHECKING:
@@ -74,11 +80,14 @@ def demo(customers: int, serve: bool, json_: bool) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on; default: that of TAILORMAIL_PUBLIC_URL, or 8025.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Celery processes.")
-def serve(host: str, port: int | None, workers: int) -> None:
+@click.option(
+    "--inbound-port", default=8026, show_default=True, help="For mail to TAILORMAIL_BOUNCE_DOMAIN, where set."
+)
+def serve(host: str, port: int | None, workers: int, inbound_port: int) -> None:
     """Run web, workers and scheduler together until Ctrl-C."""
     from campaigns.commands.serve import run_services
 
-    run_services(host, port, workers)
+    run_services(host, port, workers, inbound_port)
 
 
 @cli.command()
@@ -117,7 +126,7 @@ def import_(
     """
     from campaigns.commands.importing import run_import
 
-    run_import(kind, files, _pairs(maps, "--map"), _pairs(defaults, "--default"), json_)
+    run_import(kind, files, pairs_of(maps, "--map"), pairs_of(defaults, "--default"), json_)
 
 
 @cli.group()
@@ -269,6 +278,11 @@ def report(campaign_id: int, json_: bool) -> None:
 
 
 cli.add_command(reconcile)
+cli.add_command(inbound)
+campaign.add_command(campaign_preflight)
+cli.add_command(api_key)
+cli.add_command(suppression)
+cli.add_command(form)
 
 
 @cli.command()
@@ -327,14 +341,21 @@ def customer_erase(email: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"erase {email} for good?", abort=True)
     with connected() as runtime:
-        runtime.rights.erase(email)
-    click.echo("erased")
+        reached = runtime.rights.erase(email)
+    click.echo(
+        "erased" if reached else "erased from the database; workers go on where Redis or a file was away"
+    )
 
 
 @cli.command()
+@click.option("--ledger", is_flag=True, help="Verify every chain of the consent ledger instead.")
 @json_option
-def doctor(json_: bool) -> None:
+def doctor(ledger: bool, json_: bool) -> None:
     """Which settings are in force, and whether each part answers."""
+    if ledger:
+        from campaigns.commands.doctor_ledger import check_ledger
+
+        sys.exit(check_ledger(json_))
     from campaigns.commands.doctor import run_doctor
 
     sys.exit(run_doctor(json_))
@@ -347,16 +368,6 @@ def _change(campaign_id: int, change: Callable[[Any], None], json_: bool) -> Non
     as_json({"id": campaign_id, "status": status}) if json_ else click.echo(
         f"campaign {campaign_id} is {status}"
     )
-
-
-def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    pairs = {}
-    for value in values:
-        field, equals, rest = value.partition("=")
-        if not equals or not field:
-            raise click.BadParameter(f"{value!r} must look like FIELD=...", param_hint=option)
-        pairs[field] = rest
-    return pairs
 
 
 if __name__ == "__main__":

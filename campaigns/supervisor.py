@@ -202,6 +202,17 @@ def web(host: str, port: int, processes: int = 1) -> Service:
     )  # fmt: skip
 
 
+def receivers(settings: Settings, host: str, port: int) -> list[Service]:
+    """What takes in mail that arrives, as far as the settings ask for it: a listener, and a poller of IMAP."""
+    command = [sys.executable, "-m", "campaigns.cli", "inbound"]
+    found = []
+    if settings.bounce_domain:
+        found.append(Service("inbound", [*command, "listen", "--host", host, "--port", str(port)]))
+    if settings.imap_url:
+        found.append(Service("imap", [*command, "imap"]))
+    return found
+
+
 def _die_with_parent() -> None:
     """In the child: end when the supervisor is killed, so that nothing is left running without it (Linux)."""
     with suppress(OSError, AttributeError):

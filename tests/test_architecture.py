@@ -106,6 +106,8 @@ def test_only_db_commits() -> None:
 OUTSIDE = {
     "openai": {"campaigns.copywriting.model_writer"},
     "smtplib": {"campaigns.delivery.smtp"},
+    "imaplib": {"campaigns.delivery.inbound.imap"},
+    "aiosmtpd": {"campaigns.delivery.inbound.listener"},
     "maxminddb": {"campaigns.opentime.place.geo"},
 }
 

@@ -186,3 +186,12 @@ def test_the_example_of_a_migration_follows_the_newest() -> None:
     following = f"{int(schema.head()) + 1:04}"
     assert f"versions/{following}_colour_of_products.py" in CONTRIBUTING
     assert f"schema {schema.head()} -> {following}" in CONTRIBUTING
+
+
+def test_what_security_promises_is_shown_by_tests_that_are_there() -> None:
+    rows = [row for row in (ROOT / "SECURITY.md").read_text().splitlines() if row.startswith("| ")][2:]
+    assert len(rows) > 10
+    for row in rows:
+        named = re.findall(r"`([a-z]+/(?:[a-z_]+\.py)?)`", row.split("|")[3])
+        assert named, row
+        assert all((ROOT / "tests" / name).exists() for name in named), row

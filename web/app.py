@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from typing import cast
-
-from flask import Flask, Response, g, redirect, request, url_for
-from flask.typing import RouteCallable
+from flask import Flask, redirect, url_for
 from flask_bootstrap import Bootstrap5
-from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 
-from campaigns.core.log import bind_trace
 from campaigns.runtime import Runtime
-from web import console, errors, public
+from web import api, console, errors, hooks, limits, public
 from web.console.users import load_user, person
 from web.console.wording import install_filters
 from web.measuring import Measures
-from web.parts import EXTENSION, caller_key
+from web.parts import EXTENSION
 from web.public.health import MEASURES
 from web.public.opens import PicturesFirst
 from web.security import CONSOLE_PATH, ConsoleSessions, add_security_headers
+from web.tracing import begin_trace, end_trace
 
-SIGN_IN_LIMIT = "10 per minute; 60 per hour"
 LARGEST_BODY = 1_000_000
-_TRACE = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -53,12 +46,14 @@ def create_app(runtime: Runtime) -> Flask:
     install_filters(app)
     measures = Measures(runtime)
     app.extensions[MEASURES] = measures
-    app.before_request(_begin)
+    app.before_request(begin_trace)
     measures.install(app)
-    app.after_request(_end)
+    app.after_request(end_trace)
     app.after_request(add_security_headers)
     _install_pages(app, runtime)
     errors.install(app)
+    api.install(app, runtime, measures)
+    # The outermost, because it is asked most.
     app.wsgi_app = PicturesFirst(app.wsgi_app, lambda: runtime.opening, measures)  # type: ignore[method-assign]
     return app
 
@@ -73,36 +68,10 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
     logins.login_view = "console.signin.login"
     logins.login_message = None
     logins.user_loader(load_user)
-    for blueprint in public.BLUEPRINTS:
+    for blueprint in (*public.BLUEPRINTS, *hooks.BLUEPRINTS):
         # These pages have no session to protect; the signed token is the authority (RFC 8058 asks for it).
         csrf.exempt(blueprint)
         app.register_blueprint(blueprint)
     app.register_blueprint(console.blueprint)
     app.add_url_rule("/", "home", lambda: redirect(url_for("console.campaigns.index")))
-    _limit_sign_ins(app, runtime)
-
-
-def _limit_sign_ins(app: Flask, runtime: Runtime) -> None:
-    limiter = Limiter(
-        caller_key,
-        app=app,
-        storage_uri=runtime.urls[1].replace("unix://", "redis+unix://", 1),
-        storage_options={"socket_timeout": 1, "socket_connect_timeout": 1},
-        # Redis being away must not open the door, nor shut it: each process counts for itself meanwhile.
-        in_memory_fallback_enabled=True,
-        key_prefix="tailormail-web",
-    )
-    for endpoint in ("console.signin.login", "console.signin.first"):
-        limited = limiter.limit(SIGN_IN_LIMIT, methods=["POST"])(app.view_functions[endpoint])
-        app.view_functions[endpoint] = cast(RouteCallable, limited)
-
-
-def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.trace = bind_trace(given if _TRACE.fullmatch(given) else None)
-
-
-def _end(response: Response) -> Response:
-    if "trace" in g:
-        response.headers["X-Request-ID"] = g.trace
-    return response
+    limits.install(app, runtime)

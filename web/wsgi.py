@@ -23,6 +23,8 @@ try:
     _runtime.jobs = CeleryJobs(make_app(broker_url(_runtime)))
     # Made before many threads ask for them at once; whoever opens a mail first need not wait for Apple's list.
     _made = (_runtime.opening, _runtime.feedback)
+    # Here too, and not only by workers: on this host there may be none.
+    _runtime.unsubscribing.catch_up()
 except TailormailError as error:
     sys.exit(f"tailormail: {error.message}")
 app = create_app(_runtime)

@@ -40,6 +40,14 @@ MOST_WAITING = {"plan": 8, "copy": 16, "send": 100, "feedback": 8}
 # Where a withdrawal could not be told to those who answer image requests, they are told after so long.
 CATCH_UP_SECONDS = 5.0
 DRAIN_SECONDS = 2.0
+# Webhooks are hinted at; this finds what they told where the hint was lost.
+PAYLOADS_SECONDS = 5.0
+# Notices are hinted at; this finds those whose hint was lost, and those that are tried again.
+NOTICE_SECONDS = 5.0
+FORGET_SECONDS = 600.0
+# Like a sweep, it is for the files of the host that gets it: not in step with how workers ask for tasks.
+ERASURE_SECONDS = 61.3
+ENGAGEMENT_EXPIRES = 1800.0
 RETENTION_EXPIRES = 6 * 3600.0
 
 _ROUTES: dict[str, Any] = {
@@ -47,13 +55,18 @@ _ROUTES: dict[str, Any] = {
     "tailormail.sweep": {"queue": "plan"},
     "tailormail.retention": {"queue": "plan"},
     "tailormail.train": {"queue": "pick"},
+    "tailormail.engagement": {"queue": "pick"},
     "tailormail.pick*": {"queue": "pick"},
     "tailormail.warm": {"queue": "pick"},
     "tailormail.copy*": {"queue": "copy"},
     "tailormail.send*": {"queue": "send"},
+    "tailormail.notices": {"queue": "send"},
+    "tailormail.forget": {"queue": "plan"},
     "tailormail.feedback*": {"queue": "feedback"},
     "tailormail.open_states": {"queue": "feedback"},
+    "tailormail.erasures": {"queue": "feedback"},
     "tailormail.drain": {"queue": "feedback"},
+    "tailormail.provider_payloads": {"queue": "feedback"},
 }
 _SCHEDULE: dict[str, Any] = {
     "sweep": {
@@ -64,9 +77,31 @@ _SCHEDULE: dict[str, Any] = {
         "task": "tailormail.open_states",
         "schedule": CATCH_UP_SECONDS,
     },
+    "notices": {
+        "task": "tailormail.notices",
+        "schedule": NOTICE_SECONDS,
+    },
+    "forget": {
+        "task": "tailormail.forget",
+        "schedule": FORGET_SECONDS,
+        "options": {"expires": FORGET_SECONDS},
+    },
     "drain": {
         "task": "tailormail.drain",
         "schedule": DRAIN_SECONDS,
+    },
+    "provider_payloads": {
+        "task": "tailormail.provider_payloads",
+        "schedule": PAYLOADS_SECONDS,
+    },
+    "erasures": {
+        "task": "tailormail.erasures",
+        "schedule": ERASURE_SECONDS,
+    },
+    "engagement": {
+        "task": "tailormail.engagement",
+        "schedule": crontab(minute="37"),
+        "options": {"expires": ENGAGEMENT_EXPIRES},
     },
     "retention": {
         "task": "tailormail.retention",

@@ -25,6 +25,9 @@ _FREQUENT = {
     "tailormail.sweep": "plan",
     "tailormail.open_states": "feedback",
     "tailormail.drain": "feedback",
+    "tailormail.erasures": "feedback",
+    "tailormail.provider_payloads": "feedback",
+    "tailormail.notices": "send",
 }
 
 

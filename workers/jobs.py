@@ -23,13 +23,25 @@ class CeleryJobs:
         if self._app.room_for_hints("copy") > 0:
             self._app.send_task("tailormail.copy")
 
-    # Hinted at by people and never by the scheduler: these two cannot pile up, and must not be left out.
+    # Hinted at by people, or once a campaign: these cannot pile up, and must not be left out.
     def warm(self, campaign_id: int) -> None:
         self._app.send_task("tailormail.warm", (campaign_id,))
+
+    def count_engagement(self) -> None:
+        self._app.send_task("tailormail.engagement")
 
     def train(self) -> None:
         self._app.send_task("tailormail.train")
 
+    def handle_payloads(self) -> None:
+        if self._app.room_for_hints("feedback") > 0:
+            self._app.send_task("tailormail.provider_payloads")
+
     def catch_up(self) -> None:
         if self._app.room_for_hints("feedback") > 0:
             self._app.send_task("tailormail.open_states")
+
+    def send_notices(self) -> None:
+        # Where many wait in this queue, each of them begins with the notices.
+        if self._app.room_for_hints("send") > 0:
+            self._app.send_task("tailormail.notices")

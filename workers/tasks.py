@@ -18,7 +18,22 @@ def send() -> None:
     """Send for some seconds, whatever is due."""
     here = runtime()
     here.recovery.settle_here()
+    here.notices.work()  # in the midst of a big campaign too: somebody is waiting for them
     here.sending.work()
+
+
+@shared_task(name="tailormail.notices")
+def notices() -> None:
+    """Send mails about somebody's own business: confirm, download."""
+    runtime().notices.work()
+
+
+@shared_task(name="tailormail.forget")
+def forget() -> None:
+    """Delete sign-ups that nobody confirmed in time, and notices that ended long ago."""
+    here = runtime()
+    here.signing_up.forget_expired()
+    here.notices.forget_old()
 
 
 @shared_task(name="tailormail.copy")
@@ -59,13 +74,36 @@ def drain() -> None:
 @shared_task(name="tailormail.sweep")
 def sweep() -> None:
     """Find what was lost on the way."""
-    runtime().recovery.sweep()
+    here = runtime()
+    here.unsubscribing.catch_up()
+    here.recovery.sweep()
+    here.self_pause.run()
+
+
+@shared_task(name="tailormail.provider_payloads")
+def provider_payloads() -> None:
+    """Handle what providers' webhooks told."""
+    runtime().provider_payloads.work()
+
+
+@shared_task(name="tailormail.erasures")
+def erasures() -> None:
+    """Finish what an erasure could not reach at once, and what suppressing a domain left to be done."""
+    here = runtime()
+    here.erasures.finish()
+    here.suppressing.fill_in()
 
 
 @shared_task(name="tailormail.retention")
 def retention() -> None:
     """Drop what is too old to be kept."""
     runtime().retention.run()
+
+
+@shared_task(name="tailormail.engagement")
+def engagement() -> None:
+    """Count who still looks at their mail, and let those go who do not answer."""
+    runtime().engagement.run()
 
 
 @shared_task(name="tailormail.train")

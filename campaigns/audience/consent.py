@@ -7,16 +7,47 @@ nothing personal may go into the other fields.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from campaigns.core.db import any_of
 from campaigns.core.errors import BadInput, NotFound
-from campaigns.models import PURPOSES, ConsentEntry, ConsentState, Customer
+from campaigns.models import PURPOSES, ConsentEntry, ConsentState, Customer, Send
 from campaigns.models.consent import ACTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The ledger entry by which a mail was allowed; or, where `action` is withdrawn, by which it was not.
+
+    `hash` is hexadecimal. `evidence` is personal data: for the person, and for who must prove the consent.
+    """
+
+    purpose: str
+    action: str
+    wording: str
+    wording_version: str
+    source: str
+    at: datetime
+    evidence: str
+    entry_id: int
+    position: int
+    hash: str
+
+    @property
+    def granted(self) -> bool:
+        """Whether it allows the mail."""
+        return self.action == "granted"
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON-ready values, the moment in ISO 8601."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "at": self.at.isoformat()}
 
 
 def record(
@@ -28,10 +59,15 @@ def record(
     source: str,
     at: datetime,
     evidence: str = "",
+    wording_version: str = "",
 ) -> int:
     """Append one entry and derive the state; returns the entry's id. Repeating it changes nothing.
 
-    An entry older than the newest one is kept as history and leaves the state as it is.
+    An entry older than the newest one is kept as history and leaves the state as it is. `wording_version` names
+    the wording; left empty, the database takes the first 12 hexadecimal digits of the wording's SHA-256.
+
+    The customer's chain stays locked until the transaction ends: whoever writes for several customers in one
+    goes by their ids, lest two wait for one another.
 
     Raises:
         BadInput: unknown purpose or action, or `at` has no time zone.
@@ -44,7 +80,7 @@ def record(
     facts = {"customer_id": customer_id, "purpose": purpose, "action": action, "source": source, "at": at}
     entry_id = session.execute(
         insert(ConsentEntry)
-        .values(**facts, wording=wording, evidence=evidence)
+        .values(**facts, wording=wording, wording_version=wording_version, evidence=evidence)
         .on_conflict_do_nothing(index_elements=list(facts))
         .returning(ConsentEntry.id)
     ).scalar()
@@ -99,6 +135,46 @@ def history(session: Session, customer_id: int) -> Sequence[ConsentEntry]:
         .where(ConsentEntry.customer_id == customer_id)
         .order_by(ConsentEntry.at, ConsentEntry.id)
     ).all()
+
+
+def why_allowed(session: Session, campaign_id: int, send_id: int) -> Allowed | None:
+    """The entry that decided about this send; None where nothing was ever asked, or the send is gone.
+
+    For a mail that was begun it is the consent that held at that very moment, which is on disk before the mail is
+    handed over; before that, and for one that was held back, it is what held when the audience was frozen.
+    """
+    query = _deciding().where(Send.campaign_id == campaign_id, Send.id == send_id)
+    row = session.execute(query).one_or_none()
+    return None if row is None else _allowed(row[2])
+
+
+def why_allowed_now(session: Session, customer_id: int) -> Allowed | None:
+    """The entry that decides now whether a customer may get marketing mail; None if they were never asked."""
+    entry = session.scalars(
+        select(ConsentEntry)
+        .join(ConsentState, ConsentState.entry_id == ConsentEntry.id)
+        .where(ConsentState.customer_id == customer_id, ConsentState.purpose == "marketing")
+    ).one_or_none()
+    return None if entry is None else _allowed(entry)
+
+
+def why_allowed_all(session: Session, customer_id: int) -> dict[tuple[int, int], Allowed]:
+    """The same for all sends to a customer, by (campaign id, send id)."""
+    rows = session.execute(_deciding().where(Send.customer_id == customer_id))
+    return {(campaign_id, send_id): _allowed(entry) for campaign_id, send_id, entry in rows}
+
+
+def _deciding() -> Select[int, int, ConsentEntry]:
+    return select(Send.campaign_id, Send.id, ConsentEntry).join(
+        ConsentEntry, ConsentEntry.id == Send.consent_entry_id
+    )
+
+
+def _allowed(entry: ConsentEntry) -> Allowed:
+    return Allowed(
+        entry.purpose, entry.action, entry.wording, entry.wording_version, entry.source, entry.at, entry.evidence,
+        entry.id, entry.position, entry.hash.hex(),
+    )  # fmt: skip
 
 
 def _derive(

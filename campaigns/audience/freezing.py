@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, Select, case, cast, func, literal, null, select
+from sqlalchemy import ColumnElement, DateTime, Select, Subquery, case, cast, func, literal, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from campaigns.audience.contact import ContactTerms
+from campaigns.audience.limits import values
 from campaigns.audience.local_times import DueTimes
 from campaigns.audience.segments import Segment
 from campaigns.audience.verdict import (
@@ -33,7 +35,7 @@ class FrozenAudience:
 
 def freeze_audience(
     session: Session,
-    campaign_id: int,
+    terms: ContactTerms,
     segment: Segment,
     now: datetime,
     local_time: time | None = None,
@@ -45,26 +47,34 @@ def freeze_audience(
     of `default_zone` where theirs is unknown; without it, at once.
 
     Repeating it leaves existing sends alone; the counts are those of the sends that this call wrote.
-    Erased customers are in no audience.
+    Erased customers are in no audience. A customer who is held back misses this campaign for good.
     """
-    reason = held_back_reason()
-    status = case((reason.is_(None), SendStatus.PLANNED.value), else_=SendStatus.HELD_BACK.value)
     audience = _audience(segment, now)
     due: ColumnElement[Any] = cast(null(), DateTime(timezone=True))
     if local_time is not None:
         due_times = DueTimes(local_time, now, default_zone)
         audience = audience.outerjoin(due_times.zones, due_times.zones.c.zone == Customer.timezone)
-        due = case((reason.is_(None), due_times.due))
-    rows = audience.add_columns(
-        literal(campaign_id),
-        Customer.id,
-        status,
-        func.coalesce(reason, ""),
-        marketing_entry(),
-        grants_profiling(),
-        grants_tracking(),
+        due = due_times.due
+    judged = _judged(
+        audience.add_columns(
+            Customer.id.label("customer_id"),
+            marketing_entry().label("entry_id"),
+            grants_profiling().label("personal"),
+            grants_tracking().label("tracked"),
+            due.label("due"),
+        )
+    )
+    reason, allowed = judged.c.reason, judged.c.reason == ""
+    rows = select(
+        literal(terms.campaign_id),
+        judged.c.customer_id,
+        case((allowed, SendStatus.PLANNED.value), else_=SendStatus.HELD_BACK.value),
+        reason,
+        judged.c.entry_id,
+        judged.c.personal,
+        judged.c.tracked,
         literal(now),
-        due,
+        case((allowed, judged.c.due)),
     )
     columns = [
         "campaign_id", "customer_id", "status", "reason", "consent_entry_id", "personal", "tracked",
@@ -72,20 +82,33 @@ def freeze_audience(
     ]  # fmt: skip
     written = (
         insert(Send)
-        .from_select(columns, rows.order_by(Customer.id))
+        .from_select(columns, rows.order_by(judged.c.customer_id))
         .on_conflict_do_nothing(index_elements=["campaign_id", "customer_id"])
         .returning(Send.reason)
         .cte("written")
     )
     counts = select(written.c.reason, func.count()).group_by(written.c.reason)
-    return _counted(session.connection().execute(counts))
+    return _counted(session.connection().execute(counts, values(terms, now)))
 
 
-def estimate_audience(session: Session, segment: Segment, now: datetime) -> FrozenAudience:
+def estimate_audience(
+    session: Session, terms: ContactTerms, segment: Segment, now: datetime
+) -> FrozenAudience:
     """The counts that freezing would give now; nothing is written."""
-    reason = func.coalesce(held_back_reason(), "").label("reason")
-    rows = _audience(segment, now).add_columns(reason).subquery()
-    return _counted(session.execute(select(rows.c.reason, func.count()).group_by(rows.c.reason)))
+    reason = _judged(_audience(segment, now)).c.reason
+    return _counted(session.execute(select(reason, func.count()).group_by(reason), values(terms, now)))
+
+
+def _judged(audience: Select[Any]) -> Subquery:
+    """The audience with the column `reason`, empty for those who may be mailed.
+
+    The offset keeps PostgreSQL from working it out anew wherever it is used: it may look for earlier mails.
+    """
+    return (
+        audience.add_columns(func.coalesce(held_back_reason(with_waiting=True), "").label("reason"))
+        .offset(0)
+        .subquery()
+    )
 
 
 def _audience(segment: Segment, now: datetime) -> Select[Any]:

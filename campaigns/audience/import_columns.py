@@ -86,6 +86,15 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("source", read.one_line, required=True),
         Field("at", read.moment, "timestamptz", required=True),
     ),
+    # No kind of a shop's own: read by suppression_lists.py.
+    "suppressions": (
+        Field("address", read.address_or_domain),
+        Field("domain", read.one_line),
+        Field("address_hmac", read.text),
+        Field("reason", read.one_line),
+        Field("source", read.one_line),
+        Field("at", read.moment_or_none, "timestamptz"),
+    ),
 }
 
 

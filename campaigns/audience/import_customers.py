@@ -8,6 +8,7 @@ from typing import Any
 from campaigns.audience.import_columns import Field
 from campaigns.audience.import_merge import Merged, Staged, assignments, columns_of, differs
 from campaigns.audience.import_values import text
+from campaigns.audience.suppressed_domains import domain_hmac
 from campaigns.audience.suppression import ERASED, external_id_hmacs
 from campaigns.core.crypto import KeyRing
 from campaigns.models.customer import ADDRESS_CONTEXT
@@ -17,6 +18,7 @@ from campaigns.models.customer import ADDRESS_CONTEXT
 _SEALED = (
     Field("email_cipher", text, "bytea"),
     Field("email_hmac", text, "bytea"),
+    Field("email_domain_hmac", text, "bytea"),
     Field("known_hmacs", text, "bytea[]"),
     Field("tombs", text, "bytea[]"),
 )
@@ -40,6 +42,7 @@ def seal_addresses(
         row += (
             keyring.encrypt(email, ADDRESS_CONTEXT),
             hmacs[0],
+            domain_hmac(keyring, email),
             _bytea_array(hmacs),
             _bytea_array(external_id_hmacs(keyring, external_id)),
         )
@@ -53,11 +56,12 @@ def merge_customers(staged: Staged) -> Merged:
     if "latitude" in staged.names or "longitude" in staged.names:
         _reject_half_places(staged, merged)
     staged.keep_last(merged, "external_id")
+    _adopt_signups(staged)
     _reject_taken_addresses(staged, merged)
     _renew_suppressions(staged)
     _release_addresses(staged)
     names = [name for name in staged.names if name not in ("external_id", "email")]
-    written = [*names, "email_cipher", "email_hmac"]
+    written = [*names, "email_cipher", "email_hmac", "email_domain_hmac"]
     # Encryption is randomised, so whether an address changed is told by its HMAC, under whichever key.
     changed = f"(c.email_hmac = any(s.known_hmacs)) is not true or {differs('c', 's', names)}"
     staged.upsert(
@@ -72,6 +76,7 @@ def merge_customers(staged: Staged) -> Merged:
         """,
         "customers",
     )
+    merged.suppressed = _count_suppressed(staged)
     return merged
 
 
@@ -99,6 +104,24 @@ def _reject_half_places(staged: Staged, merged: Merged) -> None:
     half = "(s.latitude is null) <> (s.longitude is null)"
     only = "s.latitude is not null" if "latitude" in staged.names else "s.longitude is not null"
     staged.reject(merged, "'latitude and longitude must be given together'", half if both else only)
+
+
+def _adopt_signups(staged: Staged) -> None:
+    """Who signed up by a form and is in the shop's books now is one person: the shop's id takes the place of ours.
+
+    The id `signup-<number>` was given by flows/signing_up.py, when the address was confirmed.
+    """
+    staged.run(
+        f"""
+        update customers c set external_id = known.external_id
+        from (
+            select distinct on (h.hmac) h.hmac, h.external_id from {_hmacs(staged)} h order by h.hmac, h.line
+        ) known
+        where c.email_hmac = known.hmac and c.external_id ~ '^signup-[0-9]+$'
+        and not exists (select from customers o where o.external_id = known.external_id)
+        and not exists (select from {staged.table} own where own.external_id = c.external_id)
+        """
+    )
 
 
 def _reject_taken_addresses(staged: Staged, merged: Merged) -> None:
@@ -153,6 +176,17 @@ def _renew_suppressions(staged: Staged) -> None:
         join suppressions p on p.address_hmac = older.hmac
         order by s.email_hmac, p.at
         on conflict (address_hmac) do nothing
+        """
+    )
+
+
+def _count_suppressed(staged: Staged) -> int:
+    """How many of those who landed, or were there, will never be mailed."""
+    return staged.number(
+        f"""
+        select count(*) from {staged.table} s
+        where exists (select from suppressions p where p.address_hmac = s.email_hmac)
+        or exists (select from suppressed_domains d where d.domain_hmac = s.email_domain_hmac)
         """
     )
 

@@ -25,6 +25,7 @@ class Merged:
     updated: int = 0
     unchanged: int = 0
     superseded: int = 0
+    suppressed: int = 0
     rejected: ErrorList = field(default_factory=ErrorList)
 
 

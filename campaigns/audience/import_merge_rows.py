@@ -78,7 +78,11 @@ def merge_orders(staged: Staged) -> Merged:
 
 
 def merge_consents(staged: Staged) -> Merged:
-    """Append to the ledger what it does not hold yet, then derive the states of those concerned."""
+    """Append to the ledger what it does not hold yet, then derive the states of those concerned.
+
+    Each entry locks its customer's chain until the end (migration 0007): in the order of customers, so that two
+    writers cannot wait for one another, and not at all where the ledger holds it already.
+    """
     merged = Merged()
     _reject_unknown_customers(staged, merged)
     _reject_future(staged, merged, "at", _CONSENT_AHEAD)
@@ -88,7 +92,11 @@ def merge_consents(staged: Staged) -> Merged:
         insert into consent_entries (customer_id, purpose, action, wording, source, at, recorded_at)
         select c.id, s.purpose, s.action, s.wording, s.source, s.at, :now
         from {staged.table} s join customers c on c.external_id = s.customer_id
-        order by s.line
+        where not exists (
+            select from consent_entries e where e.customer_id = c.id and e.purpose = s.purpose
+            and e.action = s.action and e.source = s.source and e.at = s.at
+        )
+        order by c.id, s.line
         on conflict (customer_id, purpose, action, source, at) do nothing
         """,
         "consent_entries",

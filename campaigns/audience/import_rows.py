@@ -107,14 +107,27 @@ class CsvFile:
             ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A CSV file that somebody sent, and that is nowhere on disk."""
+
+    name: str
+    content: bytes
+
+
 @contextmanager
-def open_csv(path: Path) -> Iterator[CsvFile]:
-    """Open a CSV or CSV.gz file; a leading byte order mark is dropped.
+def open_csv(source: Path | Upload) -> Iterator[CsvFile]:
+    """Open a CSV or CSV.gz file, or a plain CSV that was sent; a leading byte order mark is dropped.
 
     Raises:
         BadInput: it is not there, cannot be read, has no header, is not UTF-8 or not gzip.
     """
-    where = path.name
+    if isinstance(source, Upload):
+        # Never unpacked: a small upload may be gzip of something endless.
+        with io.TextIOWrapper(io.BytesIO(source.content), encoding="utf-8-sig", newline="") as stream:
+            yield CsvFile(stream, source.name)
+        return
+    path, where = source, source.name
     try:
         raw = path.open("rb")
     except OSError as error:

@@ -92,6 +92,12 @@ def email(cell: str) -> str:
         raise ValueError(f"is not a mail address: {error}") from None
 
 
+def address_or_domain(cell: str) -> str:
+    """An address, `@` and a domain, or nothing."""
+    value = cell.strip()
+    return value if not value or value.startswith("@") else email(value)
+
+
 @lru_cache(maxsize=1 << 12)
 def locale(cell: str) -> str:
     """A locale such as `en_GB` or `zh-Hant-TW`, with underscores; the language must be a known one."""
@@ -234,6 +240,11 @@ def moment(cell: str) -> str:
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         raise ValueError(f"{shown(cell)} is not a date and time such as 2026-03-31T09:30:00Z") from None
+
+
+def moment_or_none(cell: str) -> str | None:
+    """The same, where it may be unknown."""
+    return moment(cell) if cell.strip() else None
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,8 @@ from campaigns.audience.import_columns import ColumnPlan, Field, Kind, plan_colu
 from campaigns.audience.import_customers import merge_customers, seal_addresses, sealed_fields
 from campaigns.audience.import_merge import Merged, Staged
 from campaigns.audience.import_merge_rows import merge_consents, merge_orders, merge_products
-from campaigns.audience.import_rows import KEPT_ERRORS, CsvFile, ErrorList, RowError, open_csv
+from campaigns.audience.import_rows import KEPT_ERRORS, CsvFile, ErrorList, RowError, Upload, open_csv
+from campaigns.audience.suppressed_domains import renew_domains
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import raw_cursor
 from campaigns.core.errors import BadInput
@@ -36,7 +37,8 @@ class ImportResult:
     """What one file did: rows_read = inserted + updated + unchanged + skipped + superseded.
 
     `skipped` counts all bad rows, `errors` holds the first 1,000 of them by line. `superseded` are rows
-    that a later row of the same file replaces (the last one of a customer or product counts).
+    that a later row of the same file replaces (the last one of a customer or product counts). `suppressed` are
+    customers of this file who are kept and never mailed, because their address or its domain is suppressed.
     """
 
     kind: str
@@ -47,12 +49,13 @@ class ImportResult:
     skipped: int
     errors: list[RowError]
     superseded: int = 0
+    suppressed: int = 0
 
 
 def import_file(
     session: Session,
     kind: Kind,
-    path: Path,
+    path: Path | Upload,
     keyring: KeyRing,
     mapping: Mapping[str, str],
     defaults: Mapping[str, str],
@@ -77,7 +80,6 @@ def import_file(
         raise BadInput(f"cannot import {kind}; the kinds are {', '.join(get_args(Kind))}")
     if now.tzinfo is None:
         raise ValueError("import_file needs an aware datetime")
-    path = Path(path)
     errors = ErrorList()
     with open_csv(path) as file, session.begin_nested():
         plan = plan_columns(kind, file.header, mapping, defaults, file.where)
@@ -94,6 +96,7 @@ def import_file(
         skipped=errors.count + merged.rejected.count,
         errors=sorted([*errors.kept, *merged.rejected.kept])[:KEPT_ERRORS],
         superseded=merged.superseded,
+        suppressed=merged.suppressed,
     )
     log.info("file_imported", kind=kind, file=path.name, rows=result.rows_read, skipped=result.skipped)
     return result
@@ -112,6 +115,7 @@ def _stage(
     fields: Sequence[Field] = plan.fields
     rows: Iterator[list[Any]] = file.values(plan, errors)
     if kind == "customers":
+        renew_domains(session, keyring)
         rows = seal_addresses(rows, fields, keyring)
         fields = sealed_fields(fields)
     staged = Staged(session, kind, tuple(field.name for field in plan.fields), now)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import requests
 
+from campaigns.commands.doctor_inbound import inbound_findings
 from campaigns.commands.doctor_machine import machine_findings
 from campaigns.commands.doctor_servers import server_findings
 from campaigns.commands.findings import Finding, Verdict, check, error, show, warning
@@ -33,6 +34,7 @@ def run_doctor(json_: bool) -> int:
             *machine_findings(runtime),
             *server_findings(runtime),
             *_mail_findings(runtime),
+            *inbound_findings(runtime),
             *_service_findings(runtime),
         ]
     finally:

@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import psutil
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from campaigns.commands.findings import Finding, Verdict, check, error, warning, worst
+from campaigns.compose.dkim_keys import read_rsa
 from campaigns.core.settings import Settings
 from campaigns.runtime import Runtime
 
@@ -138,11 +137,12 @@ def _dkim(runtime: Runtime) -> str | Verdict:
                 "no key is set: mail providers refuse bulk mail without a signature, unless the relay signs"
             )
         return "no key is set"
-    key = serialization.load_pem_private_key(pem, password=None)
-    bits = key.key_size if isinstance(key, rsa.RSAPrivateKey) else 0
-    name = f"{settings.dkim_selector}._domainkey.{settings.dkim_domain}"
+    records = runtime.dkim.records().items()
+    bits = read_rsa(pem, settings.dkim_selector or "").bits
+    second = " and an Ed25519 key" if len(runtime.dkim.keys) > 1 else ""
+    publish = "; ".join(f"{name} TXT {text} (dig +short TXT {name})" for name, text in records)
     return worst(
-        f"a key of {bits} bits; whether DNS has its other half is not looked up here: dig +short TXT {name}",
+        f"a key of {bits} bits{second}; whether DNS has the other half is not looked up here. Publish: {publish}",
         warning(f"{bits} bits are short: 2,048 are usual") if bits < _SHORTEST_GOOD_KEY else None,
     )
 

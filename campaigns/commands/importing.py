@@ -37,6 +37,8 @@ def _tell(path: Path, result: ImportResult) -> None:
         f"{path.name}: {result.rows_read:,} rows read; {result.inserted:,} new, {result.updated:,} changed, "
         f"{result.unchanged:,} as before, {result.skipped:,} skipped"
     )
+    if result.suppressed:
+        click.echo(f"  {result.suppressed:,} of them are suppressed: they are kept, and never mailed")
     for error in result.errors[:_MOST_ERRORS]:
         click.echo(f"  line {error.line}: {error.reason}", err=True)
     if result.skipped > _MOST_ERRORS:

@@ -11,12 +11,12 @@ import requests
 
 from campaigns.commands.parts import settings_in_force
 from campaigns.runtime import Runtime
-from campaigns.supervisor import Supervisor, scheduler, web, worker
+from campaigns.supervisor import Supervisor, receivers, scheduler, web, worker
 
 _PATIENCE_SECONDS = 30.0
 
 
-def run_services(host: str, port: int | None, workers: int) -> None:
+def run_services(host: str, port: int | None, workers: int, inbound_port: int) -> None:
     """Run until SIGTERM or Ctrl-C.
 
     Raises:
@@ -35,6 +35,7 @@ def run_services(host: str, port: int | None, workers: int) -> None:
         port = port or urlsplit(settings.public_url).port or 8025
         with supervisor.stopping_on_signals():
             supervisor.start(web(host, port), worker(settings, workers), scheduler(settings))
+            supervisor.start(*receivers(settings, host, inbound_port))
             wait_for_web(f"http://{host}:{port}", supervisor)
             welcome(runtime)
             supervisor.run_until_stopped()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError, nodes
 from markupsafe import Markup, escape
 
 from campaigns.compose.quoted import quoted
+from campaigns.compose.sandbox import TemplateSandbox
 from campaigns.core.errors import BadInput
 from campaigns.core.remembering import Remembered
 
@@ -20,28 +20,6 @@ _MOST_KEPT = 4_000
 Constants = Mapping[str, str | Mapping[str, str]]
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """The sandbox, remembering its verdicts: they depend on type and attribute alone, and a mail asks 90 times."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._verdicts: dict[tuple[type, str], bool] = {}
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        # Jinja looks at what it got as well, for the sake of `str.format`: plain text cannot be that.
-        if self._verdicts.get((type(obj), attribute)):
-            value = getattr(obj, attribute)
-            if type(value) is str:
-                return value
-        return super().getattr(obj, attribute)
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        asked = type(obj), attr
-        if asked not in self._verdicts:
-            self._verdicts[asked] = super().is_safe_attribute(obj, attr, value)
-        return self._verdicts[asked]
-
-
 def compile_plain(source: str, where: str, *, html_escaping: bool) -> Template:
     """A template that renders text as people read it.
 
@@ -49,9 +27,12 @@ def compile_plain(source: str, where: str, *, html_escaping: bool) -> Template:
         BadInput: not valid Jinja.
     """
     try:
-        return _environment(html_escaping).from_string(source)
+        environment = TemplateSandbox(html_escaping=html_escaping)
+        return environment.template(environment.parse(source))
     except TemplateError as error:
         raise BadInput(str(error), where=where) from error
+    except (RecursionError, SyntaxError, MemoryError) as error:
+        raise BadInput("its expressions are nested too deeply", where=where) from error
 
 
 def compile_for_wire(source: str, constants: Constants, *, html_escaping: bool) -> Template:
@@ -61,15 +42,14 @@ def compile_for_wire(source: str, constants: Constants, *, html_escaping: bool) 
     static text, which is encoded here, once. What is left is encoded as it is filled in.
     """
     escaping: Callable[[str], str] = (lambda text: str(escape(text))) if html_escaping else str
-    environment = _environment(html_escaping, finalize=_finalizer(html_escaping))
+    environment = TemplateSandbox(html_escaping=html_escaping, finalize=_finalizer(html_escaping))
     tree = environment.parse(source)
     # What the template itself gives a name to (`set`, `for`, `with`) is no constant, whatever else has the name.
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
     constants = {name: value for name, value in constants.items() if name not in own}
     for output in tree.find_all(nodes.Output):
         output.nodes = _prepared(output.nodes, constants, escaping)
-    code = environment.compile(tree)
-    template = Template.from_code(environment, code, environment.globals)
+    template = environment.template(tree)
     # Jinja escapes what `finalize` returned, for which there is nothing left to do: it has escaped already.
     template.root_render_func.__globals__["escape"] = _already_escaped
     return template
@@ -77,17 +57,6 @@ def compile_for_wire(source: str, constants: Constants, *, html_escaping: bool) 
 
 def _already_escaped(text: str) -> str:
     return text
-
-
-def _environment(html_escaping: bool, finalize: Callable[[Any], Any] | None = None) -> _Sandbox:
-    return _Sandbox(
-        autoescape=html_escaping,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=finalize,
-        keep_trailing_newline=finalize is not None,
-    )
 
 
 def _finalizer(html_escaping: bool) -> Callable[[Any], str]:

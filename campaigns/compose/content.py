@@ -18,7 +18,7 @@ from campaigns.compose.links import Links
 from campaigns.core.errors import BadInput
 from campaigns.models.values import Copy, Pick, Reason
 
-_PERSONAL_REASONS = ("because_you_bought", "like_your_purchases")
+_PERSONAL_REASONS = ("because_you_bought", "like_your_purchases", "because_you_like", "your_favourite")
 _LONGEST_NAME = 40
 _WEB_ADDRESS = re.compile(r"://|www\.|\.\w{2,}/|@", re.IGNORECASE)
 # Controls, and marks that turn the direction of the text around them: none belongs to one line of words.
@@ -28,30 +28,40 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "because_you_bought": "Because you bought {because}",
         "like_your_purchases": "Similar to your {because}",
+        "because_you_like": "Because you like {because}",
+        "your_favourite": "One of the favourites you chose",
         "recent_favourite": "A favourite of our customers these weeks",
         "best_seller": "One of our best-sellers",
     },
     "de": {
         "because_you_bought": "Weil Sie „{because}“ gekauft haben",
         "like_your_purchases": "Ähnlich wie Ihr Kauf „{because}“",
+        "because_you_like": "Weil „{because}“ zu Ihren Favoriten gehört",
+        "your_favourite": "Von Ihnen als Favorit gewählt",
         "recent_favourite": "In diesen Wochen besonders beliebt",
         "best_seller": "Einer unserer Bestseller",
     },
     "fr": {
         "because_you_bought": "Parce que vous avez acheté « {because} »",
         "like_your_purchases": "Proche de votre achat « {because} »",
+        "because_you_like": "Parce que vous aimez « {because} »",
+        "your_favourite": "Un des favoris que vous avez choisis",
         "recent_favourite": "Très apprécié ces dernières semaines",
         "best_seller": "Une de nos meilleures ventes",
     },
     "es": {
         "because_you_bought": "Porque compró «{because}»",
         "like_your_purchases": "Parecido a su compra «{because}»",
+        "because_you_like": "Porque «{because}» está entre sus favoritos",
+        "your_favourite": "Uno de los favoritos que eligió",
         "recent_favourite": "Muy apreciado estas semanas",
         "best_seller": "Uno de nuestros más vendidos",
     },
     "no": {
         "because_you_bought": "Fordi du kjøpte «{because}»",
         "like_your_purchases": "Ligner på «{because}», som du har kjøpt",
+        "because_you_like": "Fordi du liker «{because}»",
+        "your_favourite": "En av favorittene du valgte",
         "recent_favourite": "En favoritt hos kundene våre de siste ukene",
         "best_seller": "En av bestselgerne våre",
     },
@@ -69,7 +79,7 @@ class Brand:
 
 @dataclass(frozen=True, slots=True)
 class PickView:
-    """A pick as it is shown; `personal` says that its reason comes from this customer's purchases."""
+    """A pick as it is shown; `personal` says that its reason is what this customer bought or likes."""
 
     title: str
     price_text: str

@@ -1,4 +1,8 @@
-"""DKIM signatures (RFC 6376): relaxed/relaxed, rsa-sha256, made by OpenSSL through `cryptography`."""
+"""DKIM signatures (RFC 6376): relaxed/relaxed, made by OpenSSL through `cryptography`; one for each key.
+
+Headers are signed once more than they occur ("over-signing", RFC 6376, 8.15): whoever adds a second Subject, or a
+Reply-To where there was none, breaks the signature.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +10,61 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
+from campaigns.compose.dkim_keys import DkimKey, checked_name, read_ed25519, read_rsa
 from campaigns.core.clock import Clock, SystemClock
-from campaigns.core.errors import BadInput, NotConfigured
+from campaigns.core.errors import BadInput
 
 _SIGNED = (
     "from", "to", "subject", "date", "message-id", "reply-to", "list-unsubscribe", "list-unsubscribe-post",
     "list-id", "feedback-id", "mime-version", "content-type",
 )  # fmt: skip
-_SMALLEST_KEY = 1024
-_PADDING, _HASH = padding.PKCS1v15(), hashes.SHA256()
+# What decides who seems to write, what is read and where an answer or a farewell goes. Not sealed are List-Id and
+# Feedback-ID: relays on the way (Amazon SES for one) add their own, and do no harm with it.
+_SEALED = (
+    "from", "to", "cc", "subject", "date", "message-id", "reply-to", "list-unsubscribe", "list-unsubscribe-post",
+    "mime-version", "content-type",
+)  # fmt: skip
+_WIDEST = 72
 _WHITE_SPACE = re.compile(rb"[ \t]+")
 
 
 class DkimSigner:
     """Signs messages for one domain. Safe to share between threads.
 
+    Args:
+        private_key_pem: an RSA key.
+        selector: under which its other half is published.
+        domain: the domain that signs.
+        clock: for the moment of signing.
+        ed25519: a second key in PEM and its selector; it signs as well.
+
     Raises:
-        NotConfigured: the key is not an RSA key in PEM of at least 1,024 bits.
+        NotConfigured: a key cannot be read, is of another kind or too short; or a name is no host name.
     """
 
     def __init__(
-        self, private_key_pem: bytes, selector: str, domain: str, clock: Clock | None = None
+        self,
+        private_key_pem: bytes,
+        selector: str,
+        domain: str,
+        clock: Clock | None = None,
+        ed25519: tuple[bytes, str] | None = None,
     ) -> None:
-        try:
-            key = serialization.load_pem_private_key(private_key_pem, password=None)
-        except (ValueError, TypeError) as error:
-            raise NotConfigured(f"the DKIM key cannot be read: {error}") from error
-        if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < _SMALLEST_KEY:
-            raise NotConfigured(f"the DKIM key must be an RSA key of at least {_SMALLEST_KEY} bits")
-        if not all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in (selector, domain)):
-            raise NotConfigured("the DKIM selector and domain must be host names")
-        self._key = key
-        self._selector, self._domain = selector, domain
+        keys: list[DkimKey] = [read_rsa(private_key_pem, selector)]
+        if ed25519 is not None:
+            keys.append(read_ed25519(*ed25519))
+        self.keys = tuple(keys)
+        self.domain = checked_name(domain)
         self._clock = clock or SystemClock()
 
+    def records(self) -> dict[str, str]:
+        """What DNS must say: the text of the TXT record by its name, one for each key."""
+        return {f"{key.selector}._domainkey.{self.domain}": key.record for key in self.keys}
+
     def sign(self, message: bytes) -> bytes:
-        """Any message (CRLF line ends) with a DKIM-Signature in front of it.
+        """Any message (CRLF line ends) with a DKIM-Signature for each key in front of it.
 
         Raises:
             BadInput: no empty line divides headers from body, or there is no From.
@@ -53,48 +72,52 @@ class DkimSigner:
         head, divider, body = message.partition(b"\r\n\r\n")
         if not divider:
             raise BadInput("the message has no body", where="dkim")
-        lines = _parse(head).values()
-        relaxed = [_relaxed_header(line) for line in lines]
-        return self._signature(relaxed, _relaxed_body(body)).encode("ascii") + b"\r\n" + message
+        relaxed = [_relaxed_header(line) for line in _unfolded(head)]
+        return self._signatures(relaxed, _relaxed_body(body)).encode("ascii") + b"\r\n" + message
 
     def signature(self, headers: Sequence[str], body: bytes) -> str:
-        """The DKIM-Signature header, without its line end, for a message that was made here.
+        """The DKIM-Signature headers, without the last line end, for a message that was made here.
 
-        `headers` are its fields, ASCII, folded or not, each name once. `body` is what follows the empty line
-        and is already in the relaxed form, as `compose.quoted` writes it: that saves half the work.
+        `headers` are its fields, ASCII, folded or not. `body` is what follows the empty line and is already in
+        the relaxed form, as `compose.quoted` writes it: that saves half the work.
 
         Raises:
             BadInput: there is no From.
         """
-        return self._signature([_relaxed_line(line).encode("ascii") for line in headers], body)
+        return self._signatures([_relaxed_line(line).encode("ascii") for line in headers], body)
 
-    def _signature(self, relaxed: Sequence[bytes], relaxed_body: bytes) -> str:
-        fields = {line.partition(b":")[0].decode("ascii", "replace"): line for line in relaxed}
-        present = [name for name in _SIGNED if name in fields]
+    def _signatures(self, relaxed: Sequence[bytes], relaxed_body: bytes) -> str:
+        fields: dict[str, list[bytes]] = {}
+        for line in relaxed:
+            fields.setdefault(line.partition(b":")[0].decode("ascii", "replace"), []).append(line)
         if "from" not in fields:
             raise BadInput("the message has no From", where="dkim")
-        # From counts twice: whoever adds a second one breaks the signature (RFC 6376, 5.4.2 and 8.15).
-        tags = self._tags(relaxed_body, [*present, "from"])
-        signed = b"".join(fields[name] + b"\r\n" for name in present)
-        signature = self._key.sign(
-            signed + _relaxed_line("DKIM-Signature: " + tags).encode("ascii"), _PADDING, _HASH
-        )
-        encoded = base64.b64encode(signature).decode("ascii")
-        folded = "\r\n ".join(encoded[at : at + 72] for at in range(0, len(encoded), 72))
-        return "DKIM-Signature: " + tags + folded
+        # Of fields that occur several times, a verifier takes the last first (RFC 6376, 5.4.2).
+        signed = b"".join(line + b"\r\n" for name in _SIGNED for line in reversed(fields.get(name, ())))
+        names = _names_signed(tuple(len(fields.get(name, ())) for name in _SIGNED))
+        body_hash = base64.b64encode(hashlib.sha256(relaxed_body).digest()).decode("ascii")
+        second = int(self._clock.now().timestamp())
+        return "\r\n".join(self._one(key, signed, names, body_hash, second) for key in self.keys)
 
-    def _tags(self, relaxed_body: bytes, names: list[str]) -> str:
-        body_hash = base64.b64encode(hashlib.sha256(relaxed_body).digest()).decode()
-        half = len(names) // 2
-        lines = [
-            f"v=1; a=rsa-sha256; c=relaxed/relaxed; d={self._domain};",
-            f"s={self._selector}; t={int(self._clock.now().timestamp())};",
-            f"h={':'.join(names[:half])}:",
-            f"{':'.join(names[half:])};",
-            f"bh={body_hash};",
-            "b=",
-        ]
-        return "\r\n ".join(lines)
+    def _one(self, key: DkimKey, signed: bytes, names: str, body_hash: str, second: int) -> str:
+        header = (
+            f"DKIM-Signature: v=1; a={key.algorithm}; c=relaxed/relaxed; d={self.domain};\r\n "
+            f"s={key.selector}; t={second};\r\n h={names};\r\n bh={body_hash};\r\n b="
+        )
+        signature = base64.b64encode(key.sign(signed + _relaxed_line(header).encode("ascii"))).decode("ascii")
+        return header + "\r\n ".join(signature[at : at + _WIDEST] for at in range(0, len(signature), _WIDEST))
+
+
+@lru_cache(maxsize=64)
+def _names_signed(counts: tuple[int, ...]) -> str:
+    """The tag h= for a message that has this many of each of _SIGNED, folded."""
+    present = [name for name, count in zip(_SIGNED, counts, strict=True) for _ in range(count)]
+    lines = [""]
+    for name in [*present, *_SEALED]:
+        if len(lines[-1]) + len(name) >= _WIDEST:
+            lines.append("")
+        lines[-1] += f"{name}:"
+    return "\r\n ".join(lines).removesuffix(":")
 
 
 def _relaxed_line(line: str) -> str:
@@ -103,13 +126,9 @@ def _relaxed_line(line: str) -> str:
     return f"{name.lower()}:{' '.join(value.split())}"
 
 
-def _parse(head: bytes) -> dict[str, bytes]:
-    """Header fields by lower-case name; of repeated ones the last, which is what a verifier takes first."""
-    unfolded = re.sub(rb"\r\n(?=[ \t])", b"", head)
-    return {
-        line.partition(b":")[0].strip().lower().decode("ascii", "replace"): line
-        for line in unfolded.split(b"\r\n")
-    }
+def _unfolded(head: bytes) -> list[bytes]:
+    """The header fields, each on one line."""
+    return re.sub(rb"\r\n(?=[ \t])", b"", head).split(b"\r\n")
 
 
 def _relaxed_header(line: bytes) -> bytes:

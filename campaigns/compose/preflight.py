@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from html.parser import HTMLParser
-from typing import Literal
+import re
+from collections.abc import Iterator
 
 from campaigns.compose.content import MailContent, one_line
-from campaigns.compose.links import checked_url
+from campaigns.compose.preflight_clients import client_findings
+from campaigns.compose.preflight_contrast import contrast_findings
+from campaigns.compose.preflight_finding import Finding, gravest_first
+from campaigns.compose.preflight_links import link_findings
+from campaigns.compose.preflight_page import Page, read_page
 from campaigns.compose.template import RenderedMail
-from campaigns.core.errors import BadInput
+
+__all__ = ["FEWEST_WORDS", "LARGEST_HTML", "Finding", "check"]
 
 LARGEST_HTML = 80_000
 """Bytes. Gmail clips at about 102 KB, and then nobody sees the unsubscribe link."""
@@ -17,97 +21,85 @@ LARGEST_HTML = 80_000
 FEWEST_WORDS = 3_000
 """Bytes of words beside pictures, below which SpamAssassin begins to count HTML_IMAGE_ONLY."""
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong; an error forbids approval, a warning does not."""
-
-    severity: Literal["error", "warning"]
-    code: str
-    message: str
+# Blanks as the usual systems write them: {name}, {{ name }}, {% if %}, ${name}, *|NAME|*, %%name%%, [[name]], <% %>.
+_BLANK = re.compile(
+    r"\{\{.{0,200}?\}\}|\{%.{0,200}?%\}|\$?\{[A-Za-z][\w.]{0,40}\}|\*\|[\w:]{1,40}\|\*|%%\w{1,40}%%"
+    r"|\[\[\s*\w{1,40}\s*\]\]|<%.{0,200}?%>",
+    re.DOTALL,
+)
 
 
 def check(rendered: RenderedMail, content: MailContent) -> list[Finding]:
-    """All findings about a rendered mail, errors first; an empty list when it may go out."""
-    page = _Page()
-    page.feed(rendered.html)
-    page.close()
-    findings = [*_duties(rendered, content, page), *_technique(rendered, content, page)]
-    return sorted(findings, key=lambda finding: finding.severity)
+    """All findings about a rendered mail, gravest first; without an error among them it may go out."""
+    page = read_page(rendered.html)
+    return gravest_first(
+        [
+            *_duties(rendered, content, page),
+            *_technique(rendered, content, page),
+            *_pictures(page),
+            *_blanks(rendered, content, page),
+            *link_findings(page, content.links.unsubscribe, content.brand.site_url),
+            *contrast_findings(page),
+            *client_findings(page),
+        ]
+    )
 
 
-def _duties(rendered: RenderedMail, content: MailContent, page: _Page) -> list[Finding]:
+def _duties(rendered: RenderedMail, content: MailContent, page: Page) -> Iterator[Finding]:
     """What the law and the providers ask for, in both parts."""
-    findings = []
     if content.links.unsubscribe not in page.links or content.links.unsubscribe not in rendered.text:
-        findings.append(Finding("error", "no-unsubscribe", "The unsubscribe link is missing from a part."))
+        yield Finding("error", "no-unsubscribe", "The unsubscribe link is missing from a part.")
     address = one_line(content.brand.postal_address)
     if not address or address not in one_line(page.words.replace("\n", " ")) or address not in rendered.text:
-        findings.append(Finding("error", "no-postal-address", "The postal address is missing from a part."))
-    return findings
+        yield Finding("error", "no-postal-address", "The postal address is missing from a part.")
 
 
-def _technique(rendered: RenderedMail, content: MailContent, page: _Page) -> list[Finding]:
+def _technique(rendered: RenderedMail, content: MailContent, page: Page) -> Iterator[Finding]:
     """What makes mails unreadable or suspicious."""
-    findings = []
     size = len(rendered.html.encode("utf-8", "replace"))
     if size > LARGEST_HTML:
-        findings.append(
-            Finding("error", "too-large", f"The HTML has {size:,} bytes; {LARGEST_HTML:,} is the limit.")
-        )
+        why = f"The HTML has {size:,} bytes; {LARGEST_HTML:,} is the limit."
+        yield Finding("error", "too-large", why, figure=size)
     if one_line(page.title) != one_line(content.copy.subject):
-        findings.append(Finding("error", "title-unlike-subject", "The title of the page is not the subject."))
-    if page.pictures_without_alt:
-        count = page.pictures_without_alt
-        findings.append(Finding("error", "picture-without-alt", f"{count} picture(s) have no alt text."))
+        yield Finding("error", "title-unlike-subject", "The title of the page is not the subject.")
     if not rendered.text.strip():
-        findings.append(Finding("error", "no-text-part", "The text part is empty."))
+        yield Finding("error", "no-text-part", "The text part is empty.")
     words = len(" ".join(page.words.split()).encode("utf-8", "replace"))
     if page.pictures and words < FEWEST_WORDS:
-        findings.append(
-            Finding("warning", "few-words", f"Only {words:,} bytes of words beside the pictures.")
-        )
-    if page.fetches_styles or "@import" in rendered.html:
+        why = f"Only {words:,} bytes of words beside the pictures."
+        yield Finding("warning", "few-words", why, figure=FEWEST_WORDS - words)
+    if page.all("link", "script", "iframe") or "@import" in page.styles:
         why = "A style sheet or font is fetched at open, which tells its host about every reader."
-        findings.append(Finding("error", "fetches-styles", why))
-    for link in sorted(page.links):
-        try:
-            checked_url(link, where="link")
-        except BadInput as error:
-            findings.append(Finding("error", "bad-link", error.message))
-    return findings
+        yield Finding("error", "fetches-styles", why)
 
 
-class _Page(HTMLParser):
-    """Title, words, links and pictures of an HTML page."""
+def _pictures(page: Page) -> Iterator[Finding]:
+    """Pictures that say nothing where they are not shown: most programs hide them at first."""
+    without = [picture for picture in page.pictures if "alt" not in picture.attributes]
+    if without:
+        yield Finding("error", "picture-without-alt", f"{len(without)} picture(s) have no alt text.")
+    silent = [
+        picture
+        for picture in page.pictures
+        if not picture.attributes.get("alt", "-").strip()
+        and any(outer.tag == "a" and not page.text_of(outer) for outer in picture.line())
+    ]
+    if silent:
+        why = "have an empty alt text: whoever does not see them does not know where they lead"
+        yield Finding("warning", "linked-picture-without-alt", f"{len(silent)} linked picture(s) {why}.")
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title = ""
-        self.words = ""
-        self.links: set[str] = set()
-        self.pictures = self.pictures_without_alt = 0
-        self.fetches_styles = False
-        self._inside = ""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        if tag == "a":
-            self.links.add(attributes.get("href") or "")
-        elif tag == "img":
-            self.pictures += 1
-            self.pictures_without_alt += attributes.get("alt") is None
-        elif tag in ("link", "script", "iframe"):
-            self.fetches_styles = True
-        elif tag in ("title", "style"):
-            self._inside = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._inside:
-            self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "title":
-            self.title += data
-        elif not self._inside:
-            self.words += data
+def _blanks(rendered: RenderedMail, content: MailContent, page: Page) -> Iterator[Finding]:
+    """Blanks that nobody filled; what looks like one in a product's title or a name is that title or name."""
+    data = " ".join(
+        [
+            content.first_name,
+            content.brand.name,
+            content.brand.postal_address,
+            *(f"{pick.title} {pick.reason_text}" for pick in content.picks),
+        ]
+    )
+    said = [page.title, page.words, rendered.text, content.copy.subject, content.copy.preheader, *page.links]
+    found = {blank for text in said for blank in _BLANK.findall(text) if blank not in data}
+    for blank in sorted(found):
+        yield Finding("error", "unknown-placeholder", f"The blank {one_line(blank)[:60]} was not filled.")

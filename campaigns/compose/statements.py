@@ -31,6 +31,8 @@ _UNFIT: dict[type[nodes.Node], tuple[str, str]] = {
         "leave it out: values are escaped in HTML and never in text",
     ),
 }
+_DEEPEST_LOOP, _MOST_LOOPS = 3, 50
+_LONGEST_SOURCE = 200_000  # characters
 _RECURSIVE = ("{% for ... recursive %}", "write the inner loop into the outer one")
 
 
@@ -40,10 +42,15 @@ def check_statements(source: str, where: str) -> None:
     Raises:
         BadInput: not valid Jinja, or a statement that no mail can be made with; names `where` and the line.
     """
+    if len(source) > _LONGEST_SOURCE:
+        raise BadInput(f"has more than {_LONGEST_SOURCE:,} characters", where=where)
     try:
         tree = Environment().parse(source)
     except TemplateSyntaxError as error:
         raise BadInput(error.message or "not valid Jinja", where=f"{where}, line {error.lineno}") from error
+    except RecursionError:
+        raise BadInput("its expressions are nested too deeply", where=where) from None
+    _check_loops(tree, where)
     for node in tree.find_all(nodes.Node):
         unfit = _RECURSIVE if isinstance(node, nodes.For) and node.recursive else _UNFIT.get(type(node))
         if unfit is not None:
@@ -52,3 +59,20 @@ def check_statements(source: str, where: str) -> None:
                 f"{what} does not work in the templates of mails; {instead}",
                 where=f"{where}, line {node.lineno}",
             )
+
+
+def _check_loops(tree: nodes.Template, where: str) -> None:
+    """Each loop goes round a limited number of times (see sandbox.py); so many of them, so deep, take no time."""
+    loops = list(tree.find_all(nodes.For))
+    if len(loops) > _MOST_LOOPS:
+        raise BadInput(f"has more than {_MOST_LOOPS} loops", where=where)
+    for loop in loops:
+        if _depth(loop) > _DEEPEST_LOOP:
+            raise BadInput(
+                f"loops stand more than {_DEEPEST_LOOP} deep in one another",
+                where=f"{where}, line {loop.lineno}",
+            )
+
+
+def _depth(loop: nodes.For) -> int:
+    return 1 + max((_depth(inner) for inner in loop.find_all(nodes.For)), default=0)

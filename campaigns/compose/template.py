@@ -19,12 +19,15 @@ from jinja2 import Template, TemplateError
 
 from campaigns.compose.compiling import compile_for_wire, compile_plain
 from campaigns.compose.content import Brand, MailContent, date_text, greeting_name, language_of, one_line
+from campaigns.compose.sandbox import rendered
 from campaigns.compose.statements import check_statements
 from campaigns.core.errors import BadInput, NotFound
 
 _FALLBACK = "en"
 _BLANKS = {"name", "brand", "date"}
 _STATEMENT = re.compile(r"\{%.*?%\}", re.DOTALL)
+# What the expressions of a template can raise: a sum of words and numbers, a division by nothing, a missing entry.
+_FAULTS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 # MJML would add a web font for each family that it knows: every open would be told to the font's host.
 _RENDERING = mrml.RenderOptions(disable_comments=True, fonts={})
 # Follows the preheader so that inboxes do not fill up the line with the words of the greeting.
@@ -94,8 +97,8 @@ class MailTemplate:
         """
         values = self._values(content)
         try:
-            return RenderedMail(self._html.render(values), self._text.render(values).strip() + "\n")
-        except TemplateError as error:
+            return RenderedMail(rendered(self._html, values), rendered(self._text, values).strip() + "\n")
+        except _FAULTS as error:
             raise BadInput(str(error), where=f"template {self.folder}") from error
 
     def render_for_wire(self, content: MailContent) -> WireMail:
@@ -107,8 +110,8 @@ class MailTemplate:
         values = self._values(content)
         html, text = self._wire(values["language"], content.brand)
         try:
-            return WireMail(html.render(values), text.render(values))
-        except TemplateError as error:
+            return WireMail(rendered(html, values), rendered(text, values))
+        except _FAULTS as error:
             raise BadInput(str(error), where=f"template {self.folder}") from error
 
     def _compile_for_wire(self, language: str, brand: Brand) -> tuple[Template, Template]:

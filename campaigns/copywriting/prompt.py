@@ -31,6 +31,8 @@ _LANGUAGE_NAMES = {"en": "English", "de": "German (du)", "fr": "French (vous)", 
 _REASONS = {
     "because_you_bought": "goes with something the reader bought",
     "like_your_purchases": "similar to what the reader bought before",
+    "because_you_like": "fits what the reader said they like",
+    "your_favourite": "named by the reader as a favourite",
     "recent_favourite": "chosen by many customers lately",
     "best_seller": "one of the shop's best-sellers",
 }

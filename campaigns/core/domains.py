@@ -16,3 +16,11 @@ def a_labels(domain: str) -> str | None:
         return idna.encode(domain, uts46=True).decode("ascii")
     except idna.IDNAError:
         return None
+
+
+def u_labels(domain: str) -> str:
+    """The domain as people write it; as it is where nothing else is meant by it."""
+    try:
+        return idna.decode(domain)
+    except (idna.IDNAError, UnicodeError):
+        return domain

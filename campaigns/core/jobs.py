@@ -28,8 +28,20 @@ class Jobs(Protocol):
         """Train the recommender on what is there now."""
         ...
 
+    def handle_payloads(self) -> None:
+        """Providers have told something of mails that went out."""
+        ...
+
     def catch_up(self) -> None:
         """Many customers' consents or homes have changed: tell those who answer image requests."""
+        ...
+
+    def send_notices(self) -> None:
+        """Somebody waits for a mail about their own business."""
+        ...
+
+    def count_engagement(self) -> None:
+        """A campaign has ended: count who still looks at their mail."""
         ...
 
 
@@ -51,7 +63,16 @@ class NoJobs:
     def train(self) -> None:
         pass
 
+    def handle_payloads(self) -> None:
+        pass
+
     def catch_up(self) -> None:
+        pass
+
+    def send_notices(self) -> None:
+        pass
+
+    def count_engagement(self) -> None:
         pass
 
 
@@ -76,5 +97,14 @@ class RecordedJobs:
     def train(self) -> None:
         self.hints.append(("train", 0))
 
+    def handle_payloads(self) -> None:
+        self.hints.append(("handle_payloads", 0))
+
     def catch_up(self) -> None:
         self.hints.append(("catch_up", 0))
+
+    def send_notices(self) -> None:
+        self.hints.append(("send_notices", 0))
+
+    def count_engagement(self) -> None:
+        self.hints.append(("count_engagement", 0))

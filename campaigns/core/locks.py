@@ -27,3 +27,10 @@ PLANNING_LOCK = 7_221_412
 
 DRAINING_LOCK = 7_221_413
 """Held while serves are drained into the database, and while somebody is erased, whom nothing may be added to."""
+
+CONTACT_LOCK = 7_221_416
+"""Held, with the number of a lot of customers as its second key, while the intent to mail one of them is recorded
+who has a limit (audience/contact.py)."""
+
+ENGAGEMENT_LOCK = 7_221_417
+"""Held while it is counted who still looks at their mail: one at a time is enough."""

@@ -73,10 +73,22 @@ METERS: dict[str, Meter] = {
     ),
     "pacing_wait_seconds": Meter("Seconds that mail waited for its turn.", ("limit",)),
     "letters_failed": Meter("Mails that could not be written."),
+    "signups": Meter("Sign-ups by step (asked, confirmed).", ("step",)),
+    "notices": Meter(
+        "Notices by kind and by how handing them over ended (sent, deferred ...).", ("kind", "outcome")
+    ),
     "serves_drained": Meter("Open-time pictures served, as far as they are in the database."),
+    "unsubscribes_put_by": Meter("Unsubscribes that were written to disk because PostgreSQL was away."),
     "serves_spooled": Meter("Open-time pictures whose record went to disk because Redis was away."),
     "serves_dropped": Meter("Open-time pictures whose record was lost: neither Redis nor the disk took it."),
     "feedback": Meter("Events that came back from recipients and providers, by kind.", ("kind",)),
+    "hooks": Meter(
+        "Messages of providers' webhooks, by what became of them (kept, repeated, refused, unreadable).",
+        ("provider", "outcome"),
+    ),
+    "self_pauses": Meter(
+        "Campaigns that paused themselves, by why (bounces, complaints, blocked).", ("alarm",)
+    ),
     "last_batch_timestamp_seconds": Meter("When a batch was last finished.", sort=Sort.GAUGE),
     "requests": Meter("HTTP requests answered.", ("endpoint", "method", "status")),
     "request_seconds": Meter("Time from request to answer.", ("endpoint",), Sort.HISTOGRAM, _SHORT),

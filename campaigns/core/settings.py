@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets as random_secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -13,11 +13,14 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from campaigns.core.domains import a_labels
 from campaigns.core.errors import NotConfigured
+from campaigns.core.frequency import FrequencyCap
 from campaigns.core.once import written_once
 from campaigns.core.zones import zone_named
 
 _MINIMUM_SECRET = 32
+_DOMAIN = re.compile(r"(?=.{4,190}\Z)(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 _CONTACT = re.compile(r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+\.[!-~]+")
 
 
@@ -35,6 +38,33 @@ class SmtpAddress:
         self.tls = "implicit" if parts.scheme == "smtps" else parse_qs(parts.query).get("tls", ["auto"])[0]
         if self.tls not in ("implicit", "starttls", "none", "auto"):
             raise ValueError("tls must be starttls, none or auto")
+
+
+class ImapAddress:
+    """A mailbox, read from `imap[s]://user:pass@host:port/FOLDER?done=FOLDER&tls=starttls|none`.
+
+    `folder` is INBOX unless the URL says another; `done` is where messages are moved that were taken in, empty
+    where they are only marked as seen. `imap://` speaks STARTTLS; without any TLS only where the URL says so.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("imap", "imaps") or not parts.hostname:
+            raise ValueError("must look like imaps://user:pass@host/INBOX")
+        asked = parse_qs(parts.query)
+        self.host = parts.hostname
+        self.port = _port(parts) or (993 if parts.scheme == "imaps" else 143)
+        self.username = unquote(parts.username or "")
+        self.password = unquote(parts.password or "")
+        self.folder = unquote(parts.path.strip("/")) or "INBOX"
+        self.done = asked.get("done", [""])[0]
+        self.tls = "implicit" if parts.scheme == "imaps" else asked.get("tls", ["starttls"])[0]
+        if not self.username:
+            raise ValueError("must name a user and a password: imaps://user:pass@host/INBOX")
+        if self.tls not in ("implicit", "starttls", "none"):
+            raise ValueError("tls must be starttls or none")
+        if any(not name.isprintable() for name in (self.folder, self.done, self.username, self.password)):
+            raise ValueError("must have no control characters")
 
 
 def _port(parts: SplitResult) -> int | None:
@@ -153,6 +183,21 @@ class Settings(BaseSettings):
             SmtpAddress(value)
         return value
 
+    @field_validator("imap_url")
+    @classmethod
+    def _imap_url_is_readable(cls, value: str | None) -> str | None:
+        if value:
+            ImapAddress(value)
+        return value
+
+    @field_validator("bounce_domain")
+    @classmethod
+    def _bounce_domain_is_one(cls, value: str | None) -> str | None:
+        name = a_labels(value.strip().rstrip(".")) if value else None
+        if value and (name is None or not _DOMAIN.fullmatch(name)):
+            raise ValueError("must be a domain such as bounces.example.com")
+        return name.lower() if name else None
+
     @field_validator("database_url")
     @classmethod
     def _database_is_postgresql(cls, value: str | None) -> str | None:
@@ -174,6 +219,28 @@ class Settings(BaseSettings):
             raise ValueError(
                 "must begin with redis://, rediss:// or unix:// (Redis), amqp:// or amqps:// (RabbitMQ)"
             )
+        return value
+
+    @field_validator("ses_topic_arns")
+    @classmethod
+    def _topics_are_arns(cls, value: str | None) -> str | None:
+        if value and not all(part.strip().startswith("arn:aws") for part in value.split(",")):
+            raise ValueError("must be ARNs such as arn:aws:sns:eu-north-1:123456789012:mail, comma-separated")
+        return value
+
+    @field_validator("postmark_webhook_auth")
+    @classmethod
+    def _webhook_auth_has_both(cls, value: str | None) -> str | None:
+        user, _, password = (value or "").partition(":")
+        if value and not (user and password):
+            raise ValueError("must look like user:password")
+        return value
+
+    @field_validator("frequency_cap")
+    @classmethod
+    def _frequency_cap_is_readable(cls, value: str | None) -> str | None:
+        if value:
+            FrequencyCap.parse(value)
         return value
 
     @field_validator("timezone")
@@ -236,6 +303,11 @@ class Settings(BaseSettings):
         return [Path(part).expanduser() for part in (self.font_path or "").split(os.pathsep) if part.strip()]
 
     @property
+    def cap(self) -> FrequencyCap | None:
+        """How many marketing mails a customer gets at most; None: no limit."""
+        return FrequencyCap.parse(self.frequency_cap) if self.frequency_cap else None
+
+    @property
     def uses_model(self) -> bool:
         """Whether a language model writes; otherwise the offline writer does."""
         return bool(self.openai_api_key or self.openai_base_url)
@@ -248,11 +320,11 @@ class Settings(BaseSettings):
 
     def dkim_private_key(self) -> bytes | None:
         """The DKIM key in PEM form, from the text or the file that the setting names."""
-        if not self.dkim_key:
-            return None
-        if "-----BEGIN" in self.dkim_key:
-            return self.dkim_key.replace("\\n", "\n").encode()
-        return Path(self.dkim_key).expanduser().read_bytes()
+        return _pem(self.dkim_key)
+
+    def dkim_second_key(self) -> bytes | None:
+        """The Ed25519 key in PEM form, likewise."""
+        return _pem(self.dkim_ed25519_key)
 
 
 def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
@@ -276,13 +348,8 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
 
 def _problems_between(settings: Settings) -> list[str]:
-    problems = []
-    if settings.dkim_key and not (settings.dkim_selector and settings.dkim_domain):
-        problems.append(
-            "TAILORMAIL_DKIM_KEY: needs TAILORMAIL_DKIM_SELECTOR and TAILORMAIL_DKIM_DOMAIN as well"
-        )
-    if settings.dkim_key and "-----BEGIN" not in settings.dkim_key and not Path(settings.dkim_key).is_file():
-        problems.append(f"TAILORMAIL_DKIM_KEY: there is no file {settings.dkim_key}")
+    problems: list[str] = []
+    problems.extend(_problems_of_dkim(settings))
     if settings.weather_provider and not settings.weather_url:
         problems.append("TAILORMAIL_WEATHER_PROVIDER: needs TAILORMAIL_WEATHER_URL as well")
     if settings.asks_met_norway and not settings.weather_contact:
@@ -297,6 +364,29 @@ def _problems_between(settings: Settings) -> list[str]:
         if path and not path.is_file():
             problems.append(f"TAILORMAIL_{name}_PATH: there is no file {path}")
     return problems
+
+
+def _problems_of_dkim(settings: Settings) -> Iterator[str]:
+    if settings.dkim_key and not (settings.dkim_selector and settings.dkim_domain):
+        yield "TAILORMAIL_DKIM_KEY: needs TAILORMAIL_DKIM_SELECTOR and TAILORMAIL_DKIM_DOMAIN as well"
+    if settings.dkim_ed25519_key and not (settings.dkim_ed25519_selector and settings.dkim_key):
+        yield (
+            "TAILORMAIL_DKIM_ED25519_KEY: needs TAILORMAIL_DKIM_ED25519_SELECTOR, and TAILORMAIL_DKIM_KEY as well:"
+            " many receivers verify RSA alone"
+        )
+    if settings.dkim_ed25519_key and settings.dkim_ed25519_selector == settings.dkim_selector:
+        yield "TAILORMAIL_DKIM_ED25519_SELECTOR: must be another one than TAILORMAIL_DKIM_SELECTOR"
+    for name, key in (("KEY", settings.dkim_key), ("ED25519_KEY", settings.dkim_ed25519_key)):
+        if key and "-----BEGIN" not in key and not Path(key).expanduser().is_file():
+            yield f"TAILORMAIL_DKIM_{name}: there is no file {key}"
+
+
+def _pem(key: str | None) -> bytes | None:
+    if not key:
+        return None
+    if "-----BEGIN" in key:
+        return key.replace("\\n", "\n").encode()
+    return Path(key).expanduser().read_bytes()
 
 
 def _setting_name(field: str) -> str:

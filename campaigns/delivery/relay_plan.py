@@ -23,6 +23,7 @@ from pydantic import (
 from campaigns.core.errors import BadInput
 from campaigns.core.settings import SmtpAddress
 from campaigns.delivery.mailbox_providers import provider_of
+from campaigns.delivery.provider_marks import Provider
 from campaigns.delivery.warmup import WarmUp
 
 ANY_DOMAIN = "*"
@@ -41,7 +42,8 @@ class Relay(BaseModel):
     """One relay: its name, where it is, its share of the mails, and what it takes.
 
     `per_second`: mails a second of all workers together, None for as many as it takes. `connections`: at
-    most so many at once from each worker process. The password shows in no text of this object.
+    most so many at once from each worker process. `provider`: whose webhook is to recognise the mails that go by
+    this relay (provider_marks.py). The password shows in no text of this object.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -51,6 +53,7 @@ class Relay(BaseModel):
     weight: StrictInt = Field(1, ge=1, le=1000)
     per_second: PerSecond | None = None
     connections: StrictInt = Field(4, ge=1, le=64)
+    provider: Provider | None = None
 
     @field_validator("url")
     @classmethod
@@ -127,6 +130,7 @@ _HINTS = {
     "missing": "is missing",
     "extra_forbidden": "is no key of this table",
     "tuple_type": "must be tables, each headed [[relays]]",
+    "literal_error": "must be ses, sendgrid, postmark or mailgun",
     "string_pattern_mismatch": "must be small letters, digits, dots and dashes, at most 40",
 }
 

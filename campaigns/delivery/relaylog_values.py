@@ -105,10 +105,11 @@ def bounce_is_dead(code: int | None, enhanced: str | None) -> bool:
 
 def codes_in(text: str) -> tuple[int | None, str | None]:
     """The first SMTP code in a text that looks like a reply, and the RFC 3463 code behind it."""
+    leading = enhanced_code(text)
+    if leading is not None:
+        return None, leading
     found = _CODE.search(text)
-    if found is None:
-        return None, enhanced_code(text)
-    return int(found[1]), found[2]
+    return (int(found[1]), found[2]) if found else (None, None)
 
 
 def without_addresses(text: str, recipient: str = "") -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.core.crypto import CannotDecrypt, KeyRing
 from campaigns.core.db import any_of
 from campaigns.core.log import get_logger
-from campaigns.models import ConsentEntry, Customer
+from campaigns.models import ConsentEntry, ConsentState, Customer
 from campaigns.models.customer import ADDRESS_CONTEXT
 
 log = get_logger(__name__)
@@ -45,6 +45,9 @@ _COLUMNS = (
     Customer.timezone, Customer.country, Customer.city, Customer.latitude, Customer.longitude, Customer.tags,
 )  # fmt: skip
 _PEOPLE = select(*_COLUMNS).where(Customer.id == any_of("ids"), Customer.erased_at.is_(None))
+_SINCE = select(ConsentState.customer_id, ConsentState.at).where(
+    ConsentState.customer_id == any_of("ids"), ConsentState.purpose == "marketing", ConsentState.granted
+)
 _DATES = select(ConsentEntry.id, ConsentEntry.at).where(ConsentEntry.id == any_of("ids"))
 
 
@@ -55,6 +58,12 @@ def load_addressees(session: Session, keyring: KeyRing, ids: Sequence[int]) -> d
         row[0]: Addressee(row[0], _address(keyring, row[0], row[1]), *row[2:10], tags=tuple(row[10]))
         for row in rows
     }
+
+
+def marketing_since(session: Session, ids: Sequence[int]) -> dict[int, date]:
+    """The day (UTC) on which each of these customers gave the consent to marketing that holds now, by customer."""
+    rows = session.execute(_SINCE, {"ids": list(ids)})
+    return {customer_id: at.astimezone(UTC).date() for customer_id, at in rows}
 
 
 def consent_dates(session: Session, entry_ids: Iterable[int | None]) -> dict[int, date]:

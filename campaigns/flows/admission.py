@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from campaigns.core.clock import Clock
@@ -59,20 +59,25 @@ class Admission:
         """What to record of those who did not get their turn."""
         return self._put_off
 
-    def _awake(self, plan: CampaignPlan, fit: Sequence[Fit]) -> list[Fit]:
-        """Those for whom it is not a quiet hour."""
+    def asleep(self, plan: CampaignPlan, zones: Mapping[int, str]) -> list[Move]:
+        """Of these sends, with the time zones of their customers, those for whom it is a quiet hour: put off."""
         quiet = plan.terms.quiet(self._zone)
         if quiet is None:
-            return list(fit)
+            return []
         now = self._clock.now()
-        awake = []
-        for one in fit:
-            until = quiet.until(one.person.timezone, now)
-            if until is None:
-                awake.append(one)
-            else:
-                self._put_off.append(Move(one.send.id, SendStatus.PLANNED, "quiet hours", not_before=until))
-        return awake
+        ends = {send_id: quiet.until(zone, now) for send_id, zone in zones.items()}
+        return [
+            Move(send_id, SendStatus.PLANNED, "quiet hours", not_before=end)
+            for send_id, end in ends.items()
+            if end is not None
+        ]
+
+    def _awake(self, plan: CampaignPlan, fit: Sequence[Fit]) -> list[Fit]:
+        """Those for whom it is not a quiet hour."""
+        asleep = self.asleep(plan, {one.send.id: one.person.timezone for one in fit})
+        self._put_off += asleep
+        put_off = {move.send_id for move in asleep}
+        return [one for one in fit if one.send.id not in put_off]
 
     def _nap(self, seconds: float, stop: Callable[[], bool]) -> None:
         """Sleep until the next one's turn, in short naps between which a pause or an end is noticed."""

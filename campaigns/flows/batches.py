@@ -17,9 +17,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from campaigns.audience.checking import still_allowed
 from campaigns.core.clock import Clock
-from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.errors import ServiceUnavailable, TailormailError
 from campaigns.core.log import get_logger
@@ -27,10 +25,11 @@ from campaigns.core.meters import Meters
 from campaigns.delivery.outlet import Outlet
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail
 from campaigns.flows.admission import Admission
+from campaigns.flows.bounces import Addressed, Policy, bounces_among, take_relay_bounces
 from campaigns.flows.claims import ClaimedSend, extend_lease, give_back
 from campaigns.flows.counters import add_counts
 from campaigns.flows.letters import Letter, Letters
-from campaigns.flows.outcomes import moves_after, suppress_dead
+from campaigns.flows.outcomes import moves_after
 from campaigns.flows.plans import CampaignPlan, is_sending
 from campaigns.flows.reopening import reopen_for_planned
 from campaigns.flows.send_moves import JUST_HELD, Intent, Move, Parked, begin, move, park, undo
@@ -94,7 +93,7 @@ class BatchLine:
         *,
         db: Database,
         clock: Clock,
-        keyring: KeyRing,
+        bounce_policy: Policy,
         tailor: Tailor,
         letters: Letters,
         outlet: Outlet,
@@ -107,7 +106,7 @@ class BatchLine:
     ) -> None:
         self._db = db
         self._clock = clock
-        self._keyring = keyring
+        self._bounce_policy = bounce_policy
         self._tailor = tailor
         self._letters = letters
         self._outlet = outlet
@@ -131,7 +130,7 @@ class BatchLine:
         """
         run = _Run(plan, self._outlet.worker, {send.id: send.status for send in claimed}, passed_over)
         with self._meters.timed("consent"):
-            fit, unfit = self._tailor.check(claimed)
+            fit, unfit = self._tailor.check(plan, claimed)
         run.reserved += unfit
         tailored: dict[int, Ready] = {}
         unworded: list[Unworded] = []
@@ -181,14 +180,19 @@ class BatchLine:
         """
         plan = run.plan
         with self._meters.timed("record"), self._db.transaction() as session:
+            self._tailor.hold(session, plan, group)
             deltas = self._record(session, run)
             extend_lease(session, run.worker, self._lease)
             going: set[int] = set()
             if is_sending(session, plan.id) and not self._is_overtaken(session, run):
-                refused = still_allowed(session, [(r.send.id, r.send.customer_id) for r in group])
+                refused = self._tailor.refused(session, plan, [one.send for one in group])
                 stopped = [Move(send_id, SendStatus.HELD_BACK, why) for send_id, why in refused.items()]
+                # A slow relay may have taken until the evening for those before.
+                awake = {r.send.id: r.facts.addressee.timezone for r in group if r.send.id not in refused}
+                stopped += self._admission.asleep(plan, awake)
                 moved = move(session, plan.id, run.worker, JUST_HELD, stopped)
-                intents = [Intent(r.send.id, r.picks, r.copy_id) for r in group if r.send.id not in refused]
+                stay = {one.send_id for one in stopped}
+                intents = [Intent(r.send.id, r.picks, r.copy_id) for r in group if r.send.id not in stay]
                 going = begin(session, plan.id, run.worker, intents)
                 if any(slot.asks_picks for slot in plan.slots):
                     picked = {
@@ -197,9 +201,8 @@ class BatchLine:
                         if one.send_id in going
                     }
                     session.after_commit(lambda: self._remember_picks(picked))
-                _shift(deltas, moved, run.stood, SendStatus.HELD_BACK)
+                _tally(run, deltas, moved, stopped, run.stood)
                 _shift(deltas, going, run.stood, SendStatus.SENDING)
-                run.tally[SendStatus.HELD_BACK] += len(moved)
             else:
                 run.stopped = True
             add_counts(session, plan.id, deltas, run.worker)
@@ -227,7 +230,7 @@ class BatchLine:
         run.ended += moves_after(outcomes, tried, self._clock.now(), self._random)
         ended = {move.send_id for move in run.ended}
         run.unsent += [ready.send.id for ready in group if ready.send.id not in ended]
-        self._suppress_dead(outcomes, {ready.send.id: ready.facts.addressee.email for ready in group})
+        self._take_bounces(run, outcomes, group)
         self._count(outcomes, relays)
 
     def _outgoing(
@@ -244,7 +247,7 @@ class BatchLine:
             if letter is not None:
                 yield OutgoingMail(
                     ready.send.id,
-                    run.plan.sender_address,
+                    letter.return_path,
                     ready.facts.addressee.email,
                     letter.message,
                     letter.message_id,
@@ -344,11 +347,12 @@ class BatchLine:
         self._meters.set("last_batch_timestamp_seconds", self._clock.now().timestamp())
         self._meters.flush_every(1.0)
 
-    def _suppress_dead(self, outcomes: Sequence[Outcome], recipients: dict[int, str]) -> None:
-        dead = [recipients[o.send_id] for o in outcomes if o.address_is_dead]
-        if dead:
+    def _take_bounces(self, run: _Run, outcomes: Sequence[Outcome], group: Sequence[Ready]) -> None:
+        people = {r.send.id: Addressed(r.send.customer_id, r.facts.addressee.email) for r in group}
+        found = bounces_among(outcomes, run.ended, people)
+        if found:
             with self._db.transaction() as session:
-                suppress_dead(session, self._keyring, dead, self._clock.now())
+                take_relay_bounces(session, self._bounce_policy, run.plan.id, found, self._clock.now())
 
     def _count(self, outcomes: Sequence[Outcome], relays: Mapping[int, str]) -> None:
         counted = Counter(

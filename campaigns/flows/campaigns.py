@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from campaigns.audience.freezing import estimate_audience
+from campaigns.audience.contact import ContactTerms
+from campaigns.audience.freezing import FrozenAudience, estimate_audience
 from campaigns.audience.segments import parse_segment
 from campaigns.compose.links import checked_url
 from campaigns.compose.template import load_template
@@ -17,24 +18,38 @@ from campaigns.copywriting.brief import parse_brief
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.errors import BadInput, Refused
+from campaigns.core.frequency import FrequencyCap
 from campaigns.core.jobs import Jobs
 from campaigns.flows.counters import counts
 from campaigns.flows.definition import CampaignFile, check_campaign, read_campaign_file
 from campaigns.flows.hosting import keep_pictures
 from campaigns.flows.plans import get_campaign
+from campaigns.flows.preflight_report import PreflightReport
 from campaigns.models import Campaign, CampaignStatus, CampaignTransition
 from campaigns.opentime.slots.slots import parse_slots
 
 _RUNNING = (CampaignStatus.PLANNING, CampaignStatus.SENDING)
+_AS_WRITTEN = {
+    "name", "topic", "kind", "template", "picks", "sender", "reply_to", "postal_address", "segment",
+}  # fmt: skip
 
 
 class Campaigns:
     """What marketers do with campaigns; every change of status is recorded with who and when."""
 
-    def __init__(self, db: Database, clock: Clock, jobs: Jobs) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        jobs: Jobs,
+        cap: FrequencyCap | None = None,
+        preflight: Callable[[int], PreflightReport] | None = None,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._jobs = jobs
+        self._cap = cap
+        self._preflight = preflight
 
     def create_from_file(self, path: Path) -> int:
         """Create a draft from a TOML file, with pictures and lists of shops beside it. Returns its number.
@@ -83,9 +98,7 @@ class Campaigns:
         with self._db.transaction() as session:
             keep_pictures(session, pictures)
             campaign = Campaign(
-                **description.model_dump(
-                    include={"name", "template", "picks", "sender", "reply_to", "postal_address", "segment"}
-                ),
+                **description.model_dump(include=_AS_WRITTEN),
                 brief=brief.as_json(),
                 slots=[slot.to_json() for slot in slots],
                 delivery=description.delivery.as_json(),
@@ -97,14 +110,24 @@ class Campaigns:
             return campaign.id
 
     def approve(self, campaign_id: int, by: str) -> None:
-        """Draft -> approved, refused for an audience of nobody; a planned time schedules it at once."""
+        """Draft -> approved; a planned time schedules it at once.
+
+        Raises:
+            Refused: it would reach nobody, or preflight found errors; the message lists them.
+        """
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id)
+            draft = campaign.status == CampaignStatus.DRAFT
+            audience = self._estimate(session, campaign)
+        if draft and not audience.planned:
+            raise Refused(
+                f"campaign {campaign_id} would reach nobody: {audience.held_back or 'the segment is empty'}"
+            )
+        # Mails are written and pages asked for meanwhile, so no transaction is open.
+        if draft and self._preflight is not None:
+            self._preflight(campaign_id).refuse_errors()
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id, lock=True)
-            audience = estimate_audience(session, parse_segment(campaign.segment), self._clock.now())
-            if campaign.status == CampaignStatus.DRAFT and not audience.planned:
-                raise Refused(
-                    f"campaign {campaign_id} would reach nobody: {audience.held_back or 'the segment is empty'}"
-                )
             self._move(session, campaign, CampaignStatus.APPROVED, by)
             if campaign.scheduled_at is not None:
                 self._move(session, campaign, CampaignStatus.SCHEDULED, by)
@@ -179,6 +202,11 @@ class Campaigns:
         if record is not None:
             session.add(record)
 
+    def _estimate(self, session: UnitOfWork, campaign: Campaign) -> FrozenAudience:
+        """Whom it would reach if it started now."""
+        terms = ContactTerms.of(campaign, self._cap)
+        return estimate_audience(session, terms, parse_segment(campaign.segment), self._clock.now())
+
     def status(self, campaign_id: int) -> str:
         """The campaign's status."""
         with self._db.transaction() as session:
@@ -188,7 +216,7 @@ class Campaigns:
         """Everything about a campaign as JSON-ready values."""
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id)
-            audience = estimate_audience(session, parse_segment(campaign.segment), self._clock.now())
+            audience = self._estimate(session, campaign)
             history = session.scalars(
                 select(CampaignTransition)
                 .where(CampaignTransition.campaign_id == campaign_id)
@@ -196,6 +224,8 @@ class Campaigns:
             ).all()
             return {
                 **_summary(campaign, counts(session, campaign_id)),
+                "topic": campaign.topic,
+                "kind": campaign.kind,
                 "sender": campaign.sender,
                 "reply_to": campaign.reply_to,
                 "postal_address": campaign.postal_address,
@@ -205,6 +235,7 @@ class Campaigns:
                 "brief": campaign.brief,
                 "slots": campaign.slots,
                 "delivery": campaign.delivery,
+                "paused_because": history[-1].why if campaign.status == CampaignStatus.PAUSED else "",
                 "audience_now": {"planned": audience.planned, "held_back": audience.held_back},
                 "history": [
                     {
@@ -213,6 +244,7 @@ class Campaigns:
                         "at": t.at.isoformat(),
                         "by": t.by,
                         "why": t.why,
+                        "figures": t.figures,
                     }
                     for t in history
                 ],

@@ -28,6 +28,8 @@ class CampaignFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=200)
+    topic: str = Field("", max_length=60)
+    kind: Literal["marketing", "repermission"] = "marketing"
     template: str = Field(min_length=1)
     picks: int = Field(4, ge=0, le=12)
     sender: str
@@ -38,6 +40,14 @@ class CampaignFile(BaseModel):
     slots: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
     schedule: Schedule = Field(default_factory=Schedule)
     delivery: DeliveryTerms = Field(default_factory=DeliveryTerms)
+
+    @field_validator("topic")
+    @classmethod
+    def _topic_is_one_line(cls, value: str) -> str:
+        # Customers read it on their page, and mute it by it: no two spellings of one topic.
+        if not value.isprintable():
+            raise ValueError("must be one line of text, such as Garden news")
+        return " ".join(value.split())
 
     @field_validator("sender")
     @classmethod

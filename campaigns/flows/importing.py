@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from campaigns.audience.import_columns import Kind
+from campaigns.audience.import_rows import Upload
 from campaigns.audience.importing import ImportResult, import_file
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
@@ -28,7 +29,7 @@ class Importing:
     def run(
         self,
         kind: Kind,
-        paths: Sequence[Path],
+        paths: Sequence[Path | Upload],
         mapping: Mapping[str, str] | None = None,
         defaults: Mapping[str, str] | None = None,
     ) -> list[ImportResult]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -18,8 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from campaigns.core.clock import Clock
-from campaigns.core.crypto import KeyRing
-from campaigns.core.db import Database
+from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.errors import ServiceUnavailable
 from campaigns.core.locks import SWEEP_LOCK
 from campaigns.core.log import get_logger
@@ -27,8 +26,9 @@ from campaigns.delivery.journal import Replay
 from campaigns.delivery.journal_claim import DeadJournal, claimable, claimed, revoke
 from campaigns.delivery.transport import Outcome
 from campaigns.flows.addressees import load_addressees
+from campaigns.flows.bounces import Addressed, Policy, bounces_among, take_relay_bounces
 from campaigns.flows.counters import add_counts
-from campaigns.flows.outcomes import moves_after, suppress_dead
+from campaigns.flows.outcomes import moves_after
 from campaigns.flows.reopening import reopen_for_planned
 from campaigns.flows.send_moves import Move, move, release, undo
 from campaigns.models import SendStatus
@@ -90,10 +90,10 @@ class _Held:
 class LeftBehind:
     """Settles what other workers hold. `host` names this data folder, `journals` is its folder of journals."""
 
-    def __init__(self, db: Database, clock: Clock, keyring: KeyRing, journals: Path, host: str) -> None:
+    def __init__(self, db: Database, clock: Clock, bounce_policy: Policy, journals: Path, host: str) -> None:
         self._db = db
         self._clock = clock
-        self._keyring = keyring
+        self._bounce_policy = bounce_policy
         self._journals = journals
         self._host = host
         self._random = Random()
@@ -162,12 +162,11 @@ class LeftBehind:
             return journal is None
 
     def _settle(
-        self, session: Session, held: Sequence[_Held], said: Replay, in_flight: str
+        self, session: UnitOfWork, held: Sequence[_Held], said: Replay, in_flight: str
     ) -> Counter[SendStatus]:
         """Sends of one worker: before their intent they are planned anew, after it the journal decides."""
         now = self._clock.now()
         books = _Books(session, now)
-        dead: list[int] = []
         for sends in _by_campaign(held):
             books.release([send for send in sends if not send.begun])
             begun = [send for send in sends if send.begun]
@@ -180,12 +179,21 @@ class LeftBehind:
             ]
             books.move(begun, moves)
             books.undo([send for send in begun if _never_handed_over(send, said)])
-            people = {send.id: send.customer_id for send in begun}
-            dead += [people[outcome.send_id] for outcome in outcomes if outcome.address_is_dead]
-        if dead:
-            addresses = [person.email for person in load_addressees(session, self._keyring, dead).values()]
-            suppress_dead(session, self._keyring, addresses, now)
+            self._take_bounces(session, begun, outcomes, moves)
         return books.close()
+
+    def _take_bounces(
+        self, session: UnitOfWork, begun: Sequence[_Held], outcomes: Sequence[Outcome], moves: Sequence[Move]
+    ) -> None:
+        """What was refused, as if it had been heard live; all of one campaign."""
+        found = bounces_among(outcomes, moves, {one.id: Addressed(one.customer_id, "") for one in begun})
+        if not found:
+            return
+        ids = [bounce.who.customer_id for bounce in found]
+        people = load_addressees(session, self._bounce_policy.keyring, ids).values()
+        known = {person.customer_id: Addressed(person.customer_id, person.email) for person in people}
+        found = [replace(one, who=known.get(one.who.customer_id, one.who)) for one in found]
+        take_relay_bounces(session, self._bounce_policy, begun[0].campaign_id, found, self._clock.now())
 
 
 class _Books:

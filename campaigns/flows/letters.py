@@ -11,6 +11,7 @@ from campaigns.compose.dkim import DkimSigner
 from campaigns.compose.identity import message_id
 from campaigns.compose.links import CLICK_PICK, CLICK_SLOT, LinkMaker, SendRef
 from campaigns.compose.mime import Envelope, build_message, feedback_id
+from campaigns.compose.return_path import return_path, unsubscribe_address
 from campaigns.compose.template import MailTemplate, RenderedMail
 from campaigns.copywriting.placeholders import PlaceholderValues, fill
 from campaigns.core.clock import Clock
@@ -26,9 +27,10 @@ _MOST_KEPT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A finished mail: the message in bytes and what it was made of."""
+    """A finished mail: the message in bytes and what it was made of. `return_path` is where bounces go."""
 
     message_id: str
+    return_path: str
     subject: str
     message: bytes
     content: MailContent
@@ -53,13 +55,25 @@ class LetterFacts:
 
 
 class Letters:
-    """Writes letters, remembering what many of them share; safe to use from several threads."""
+    """Writes letters, remembering what many of them share; safe to use from several threads.
 
-    def __init__(self, links: LinkMaker, signer: Signer, clock: Clock, dkim: DkimSigner | None) -> None:
+    `bounce_domain` is where mail arrives that goes to signed addresses: bounces and unsubscribes. Without it
+    bounces go to the sender's address, and unsubscribes to the sender's domain.
+    """
+
+    def __init__(
+        self,
+        links: LinkMaker,
+        signer: Signer,
+        clock: Clock,
+        dkim: DkimSigner | None,
+        bounce_domain: str | None = None,
+    ) -> None:
         self._links = links
         self._signer = signer
         self._clock = clock
         self._dkim = dkim
+        self._bounce_domain = bounce_domain
         self._picks: Remembered[Hashable, PickView] = Remembered(_MOST_KEPT)
         self._tokens = Tokens()
 
@@ -78,7 +92,8 @@ class Letters:
         """
         content, envelope = self.prepare(plan, facts, slot_pictures, pixel)
         message = build_message(plan.template.render_for_wire(content), envelope, self._clock, self._dkim)
-        return Letter(envelope.message_id, envelope.subject, message, content, plan.template)
+        back = self._return_path(plan, facts.ref)
+        return Letter(envelope.message_id, back, envelope.subject, message, content, plan.template)
 
     def prepare(
         self,
@@ -151,10 +166,18 @@ class Letters:
             message_id=identity,
             list_id=f"campaigns.{plan.domain}",
             unsubscribe_url=unsubscribe_url,
-            # The token in the local part is the one of the link, so a mail unsubscribes without a log-in too.
-            unsubscribe_mailto=f"unsubscribe+{unsubscribe_url.rpartition('/')[2]}@{plan.domain}",
+            unsubscribe_mailto=self._unsubscribe_address(plan, facts.ref),
             feedback_id=feedback_id(plan.id, plan.domain),
         )
+
+    def _return_path(self, plan: CampaignPlan, ref: SendRef) -> str:
+        if self._bounce_domain is None:
+            return plan.sender_address
+        return return_path(self._signer, plan.id, ref.send_id, self._bounce_domain)
+
+    def _unsubscribe_address(self, plan: CampaignPlan, ref: SendRef) -> str:
+        domain = self._bounce_domain or plan.domain
+        return unsubscribe_address(self._signer, plan.id, ref.customer_id, ref.send_id, domain)
 
 
 def _blanks(plan: CampaignPlan, facts: LetterFacts) -> PlaceholderValues:

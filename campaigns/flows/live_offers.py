@@ -64,11 +64,11 @@ class LiveOffers:
         """Keep what was picked for sends (ids of products by send), so that an open need not ask for it."""
         self._pick_shelf.put_all({str(send): json.dumps(list(ids)).encode() for send, ids in picks.items()})
 
-    def forget(self, send_ids: Sequence[int]) -> None:
-        """No longer keep what was picked for these sends."""
+    def forget(self, send_ids: Sequence[int]) -> bool:
+        """No longer keep what was picked for these sends; False where Redis could not be told."""
         for send_id in send_ids:
             self._picks.pop(send_id, None)
-        self._pick_shelf.remove_all([str(send_id) for send_id in send_ids])
+        return self._pick_shelf.remove_all([str(send_id) for send_id in send_ids])
 
     def warm(self, keys: Sequence[Key]) -> list[LiveProduct]:
         """Have these products ready in Redis for the processes that answer opens; returns those there are.

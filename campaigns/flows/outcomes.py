@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
-from sqlalchemy.orm import Session
-
-from campaigns.audience.suppression import suppress
-from campaigns.core.crypto import KeyRing
 from campaigns.delivery.retry import USUAL_PLAN, RetryPlan, next_attempt
 from campaigns.delivery.transport import Kind, Outcome
 from campaigns.flows.send_moves import Move
@@ -30,12 +26,6 @@ def moves_after(
     The two are counted apart: a relay that was away for an hour is no reason to give up at the first 4xx.
     """
     return [_move_after(outcome, *tried[outcome.send_id], now, random) for outcome in outcomes]
-
-
-def suppress_dead(session: Session, keyring: KeyRing, addresses: Iterable[str], now: datetime) -> None:
-    """Never mail these addresses again: a relay said that there is nobody (`Outcome.address_is_dead`)."""
-    for address in addresses:
-        suppress(session, keyring, address, "bounced", "relay", now)
 
 
 def _move_after(outcome: Outcome, answered: int, unreached: int, now: datetime, random: Random) -> Move:

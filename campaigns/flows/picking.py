@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy.orm import Session
+
+from campaigns.audience.favourites import favourites_of
 from campaigns.core.db import Database
 from campaigns.models.values import Pick, ProductFacts, Reason
-from campaigns.recommend.recommender import History, Recommender
+from campaigns.recommend.recommender import History, Likes, Recommender
 from campaigns.recommend.storage import load_active, load_catalogue, load_histories, version
 
 # Stock and prices may be this old in a mail; the open-time pictures read them anew.
@@ -23,6 +26,7 @@ class Picker:
         self._lock = threading.Lock()
         self._recommender: Recommender | None = None
         self._catalogue: dict[int, ProductFacts] = {}
+        self._by_sku: dict[str, int] = {}
         self._looked_at: float | None = None
         self._version: tuple[object, ...] = ()
 
@@ -32,13 +36,29 @@ class Picker:
         ids = sorted(personal)
         with self._db.transaction() as session:
             histories = load_histories(session, ids, [personal[customer_id] for customer_id in ids])
+            cold = [h.customer_id for h in histories if h.personal and not len(h.products)]
+            likes = self._likes(session, cold) if cold else {}
         if n == 0 or recommender is None:
             return {h.customer_id: h for h in histories}, {customer_id: [] for customer_id in ids}
-        picked = recommender.pick_batch(histories, n)
+        picked = recommender.pick_batch(histories, n, likes)
         return (
             {h.customer_id: h for h in histories},
             {h.customer_id: picks for h, picks in zip(histories, picked, strict=True)},
         )
+
+    def _likes(self, session: Session, customer_ids: Sequence[int]) -> dict[int, Likes]:
+        """What those who bought nothing yet said to like; a product that is gone says nothing."""
+        return {
+            customer_id: Likes(
+                frozenset(value for kind, value in liked if kind == "category"),
+                frozenset(
+                    self._by_sku[value]
+                    for kind, value in liked
+                    if kind == "product" and value in self._by_sku
+                ),
+            )
+            for customer_id, liked in favourites_of(session, customer_ids).items()
+        }
 
     @property
     def catalogue(self) -> dict[int, ProductFacts]:
@@ -56,6 +76,7 @@ class Picker:
                 if now != self._version:
                     model = load_active(session)
                     self._catalogue = load_catalogue(session)
+                    self._by_sku = {facts.sku: number for number, facts in self._catalogue.items()}
                     self._recommender = Recommender(model, self._catalogue) if model else None
                     self._version = now
             self._looked_at = time.monotonic()

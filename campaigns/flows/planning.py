@@ -14,11 +14,13 @@ from threading import Event, Thread
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import freeze_audience
 from campaigns.audience.segments import parse_segment
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database, UnitOfWork, raw_cursor, rows
 from campaigns.core.errors import ServiceUnavailable
+from campaigns.core.frequency import FrequencyCap
 from campaigns.core.jobs import Jobs
 from campaigns.core.locks import PLANNING_LOCK
 from campaigns.core.log import get_logger
@@ -54,6 +56,7 @@ class Planning:
         batch_size: int,
         default_zone: str,
         stopping: Callable[[], bool],
+        cap: FrequencyCap | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -61,6 +64,7 @@ class Planning:
         self._batch_size = batch_size
         self._zone = default_zone
         self._stopping = stopping
+        self._cap = cap
 
     def plan(self, campaign_id: int) -> int | None:
         """Planning -> sending, with a send for everybody in the audience; returns how many are planned.
@@ -84,9 +88,9 @@ class Planning:
         now = self._clock.now()
         terms = DeliveryTerms.from_json(campaign.delivery)
         with _ended_when(session, lambda: self._is_over(campaign.id)):
-            freeze_audience(
-                session, campaign.id, parse_segment(campaign.segment), now, terms.local_time, self._zone
-            )
+            contact = ContactTerms.of(campaign, self._cap)
+            segment = parse_segment(campaign.segment)
+            freeze_audience(session, contact, segment, now, terms.local_time, self._zone)
             by_status = count_sends(session, campaign.id)
         # Locked only now, and looked at again: from here on a pause waits for us, for some milliseconds.
         session.refresh(campaign, with_for_update=True)

@@ -7,11 +7,13 @@ from email.utils import parseaddr
 
 from sqlalchemy.orm import Session
 
+from campaigns.audience.contact import MARKETING, ContactTerms
 from campaigns.compose.content import Brand
 from campaigns.compose.template import MailTemplate, load_template
 from campaigns.copywriting.brief import Brief, parse_brief
 from campaigns.core.db import Database, rows
 from campaigns.core.errors import NotFound, TellThePerson
+from campaigns.core.frequency import FrequencyCap
 from campaigns.core.log import get_logger
 from campaigns.core.remembering import Remembered
 from campaigns.delivery.terms import DeliveryTerms
@@ -40,11 +42,17 @@ class CampaignPlan:
     slots: tuple[SlotDefinition, ...]
     template: MailTemplate
     terms: DeliveryTerms
+    topic: str = ""
+    kind: str = MARKETING
 
     @property
     def domain(self) -> str:
         """The domain that sends."""
         return self.sender_address.rpartition("@")[2]
+
+    def contact(self, cap: FrequencyCap | None) -> ContactTerms:
+        """What decides whether a customer may hear of it; `cap` is the house's."""
+        return ContactTerms(self.id, self.topic, self.kind, self.terms.urgent, cap)
 
 
 def get_campaign(session: Session, campaign_id: int, lock: bool = False) -> Campaign:
@@ -97,6 +105,8 @@ def plan_of(campaign: Campaign) -> CampaignPlan:
         slots=tuple(SlotDefinition.from_json(slot) for slot in campaign.slots),
         template=load_template(campaign.template),
         terms=DeliveryTerms.from_json(campaign.delivery),
+        topic=campaign.topic,
+        kind=campaign.kind,
     )
 
 

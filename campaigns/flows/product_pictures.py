@@ -17,10 +17,11 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import ServiceUnavailable, TailormailError
 from campaigns.core.log import get_logger
+from campaigns.core.public_http import origin_of
 from campaigns.flows.hosting import keep_pictures
 from campaigns.flows.plans import load_plan
 from campaigns.models import Product, ProductPicture
-from campaigns.opentime.drawing.picture_fetch import PictureFetcher, origin_of
+from campaigns.opentime.drawing.picture_fetch import PictureFetcher
 from campaigns.opentime.drawing.pictures import PictureFile
 
 log = get_logger(__name__)

@@ -1,7 +1,8 @@
-"""What providers tell of a mail after it left: recorded once, and taken as proof where nobody knew.
+"""What providers tell of a mail after it left: recorded once, acted upon, and taken as proof where nobody knew.
 
 Providers repeat themselves and tell things out of order. Hence an event moves a send only out of
-`uncertain`; everywhere else it is just recorded, and it is found again when the send becomes uncertain later.
+`uncertain`; everywhere else it is just recorded, and it is found again when the send becomes uncertain later. What
+follows for the customer is in bounces.py.
 """
 
 from __future__ import annotations
@@ -10,22 +11,34 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parseaddr
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from campaigns.audience.suppression import suppress
-from campaigns.core.crypto import KeyRing
+from campaigns.core.crypto import KeyRing, normalise_address
 from campaigns.core.db import UnitOfWork
 from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.meters import Meters
-from campaigns.delivery.relaylog_values import bounce_is_dead, codes_in, without_addresses
+from campaigns.delivery.bounce_blame import Blame, judge
+from campaigns.delivery.relaylog_values import without_addresses
 from campaigns.flows.addressees import load_addressees
+from campaigns.flows.bounces import (
+    USUAL_SOFT_LIMIT,
+    Addressed,
+    Policy,
+    act_on_bounce,
+    act_on_complaint,
+    act_on_delivery,
+    bounce_detail,
+)
 from campaigns.flows.happenings import Happening, record_event
 from campaigns.flows.uncertain_sends import Resolution, Resolver
+from campaigns.flows.unsubscribing import Wish, withdraw_marketing
 from campaigns.models import ResolutionVerdict, ResolvedBy, SendStatus
 
-PROVIDER_EVENTS = ("delivered", "deferred", "bounced", "complained")
+PROVIDER_EVENTS = ("delivered", "deferred", "bounced", "complained", "unsubscribed")
+UNSUBSCRIBED_THERE = "unsubscribed at the provider"
 _BY = "provider"
 
 
@@ -35,7 +48,8 @@ class ProviderEvent:
 
     `name` is one of PROVIDER_EVENTS; `reply` is what the other side said, `event_id` the provider's own
     number for it, by which repeats are known (else name and time are). `permanent` False marks a bounce after
-    which the provider tries on, or might.
+    which the provider tries on, or might. `recipient` is the address it was about, empty where nobody says:
+    the customer may have another one by now.
     """
 
     campaign_id: int
@@ -45,6 +59,7 @@ class ProviderEvent:
     reply: str = ""
     event_id: str = ""
     permanent: bool = True
+    recipient: str = ""
 
     def __post_init__(self) -> None:
         if self.name not in PROVIDER_EVENTS:
@@ -58,23 +73,22 @@ class ProviderEvent:
         bounced = self.name == "bounced" and self.permanent
         return ResolutionVerdict.FAILED if bounced else ResolutionVerdict.SENT
 
-    @property
-    def ends_the_address(self) -> bool:
-        """Whether this address must not be mailed again."""
-        if self.name == "complained":
-            return True
-        return self.name == "bounced" and self.permanent and bounce_is_dead(*codes_in(self.reply))
-
 
 _SEND = text("select customer_id, status from sends where campaign_id = :c and id = :s for update")
 
 
 def take_in(
-    session: UnitOfWork, keyring: KeyRing, meters: Meters, event: ProviderEvent, now: datetime
+    session: UnitOfWork,
+    keyring: KeyRing,
+    meters: Meters,
+    event: ProviderEvent,
+    now: datetime,
+    soft_limit: int = USUAL_SOFT_LIMIT,
+    by: str = _BY,
 ) -> Counter[SendStatus]:
-    """Record the event, suppress the address where it says so, and resolve the send if it is uncertain.
+    """Record the event, do what follows from it for the customer, and resolve the send if it is uncertain.
 
-    Returns how many sends (none or one) went where.
+    `by` says who told it, for the suppression's source. Returns how many sends (none or one) went where.
 
     Raises:
         NotFound: there is no such send (any more).
@@ -83,8 +97,31 @@ def take_in(
     if row is None:
         raise NotFound(f"there is no send {event.send_id} of campaign {event.campaign_id}")
     addressee = load_addressees(session, keyring, [row.customer_id]).get(row.customer_id)
-    address = addressee.email if addressee else ""
-    words = without_addresses(event.reply, address)
+    known = addressee.email if addressee else ""
+    told = parseaddr(event.recipient)[1] if addressee else ""
+    words = without_addresses(without_addresses(event.reply, told), known)
+    _note(session, event, row.customer_id, words, meters, now)
+    same = not told or normalise_address(told) == normalise_address(known)
+    who = Addressed(row.customer_id, known if same else told)
+    _act(session, Policy(keyring, meters, soft_limit), event, who, by, now, same)
+    resolver = Resolver(session)
+    if row.status == SendStatus.UNCERTAIN:
+        _resolve(resolver, event, words, now)
+    return resolver.count()
+
+
+def _note(
+    session: UnitOfWork, event: ProviderEvent, customer_id: int, words: str, meters: Meters, now: datetime
+) -> None:
+    if event.name == "unsubscribed":
+        # Withdrawing records the event itself, as it does for every other way to unsubscribe.
+        at = min(event.at, now)
+        wish = Wish(event.campaign_id, customer_id, event.send_id, at, UNSUBSCRIBED_THERE)
+        withdraw_marketing(session, wish, now, meters)
+        return
+    detail: dict[str, object] = {"reply": words, "permanent": event.permanent}
+    if event.name == "bounced":
+        detail = bounce_detail(words, event.permanent, judge(event.reply, event.permanent))
     record_event(
         session,
         Happening(
@@ -93,17 +130,31 @@ def take_in(
             at=event.at,
             campaign_id=event.campaign_id,
             send_id=event.send_id,
-            customer_id=row.customer_id,
-            detail={"reply": words, "permanent": event.permanent},
+            customer_id=customer_id,
+            detail=detail,
         ),
         meters,
     )
-    if event.ends_the_address and address:
-        suppress(session, keyring, address, event.name, _BY, now)
-    resolver = Resolver(session)
-    if row.status == SendStatus.UNCERTAIN:
-        _resolve(resolver, event, words, now)
-    return resolver.count()
+
+
+def _act(
+    session: UnitOfWork,
+    policy: Policy,
+    event: ProviderEvent,
+    who: Addressed,
+    by: str,
+    now: datetime,
+    same_address: bool,
+) -> None:
+    """`same_address`: the customer has it still; what passes says nothing about the one they have now."""
+    if event.name == "complained":
+        act_on_complaint(session, policy, who, by, event.at, now)
+    elif event.name == "bounced":
+        blame = judge(event.reply, event.permanent).blame
+        if same_address or blame is Blame.DEAD:
+            act_on_bounce(session, policy, who, blame, by, now)
+    elif event.name == "delivered" and same_address:
+        act_on_delivery(session, policy, who, now)
 
 
 _TOLD = text(

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from sqlalchemy import select
 
-from campaigns.audience.suppression import suppress
 from campaigns.compose.identity import message_ids, numbers_in, parse_message_id
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
@@ -28,6 +27,7 @@ from campaigns.delivery.nameless import without_people
 from campaigns.delivery.relaylog import LogReading, read_logs
 from campaigns.delivery.relaylog_values import SendKey, Sighting, Trace, Wanted
 from campaigns.flows.addressees import load_addressees
+from campaigns.flows.bounces import USUAL_SOFT_LIMIT, suppress_for_good
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.provider_events import ProviderEvent, settle_by_events, take_in
 from campaigns.flows.uncertain_sends import Resolution, Resolver, UncertainSend, uncertain_sends
@@ -78,11 +78,19 @@ class Reconciling:
     """Names and resolves uncertain sends."""
 
     def __init__(
-        self, db: Database, clock: Clock, keyring: KeyRing, signer: Signer, jobs: Jobs, meters: Meters
+        self,
+        db: Database,
+        clock: Clock,
+        keyring: KeyRing,
+        signer: Signer,
+        jobs: Jobs,
+        meters: Meters,
+        soft_limit: int = USUAL_SOFT_LIMIT,
     ) -> None:
         self._db = db
         self._clock = clock
         self._keyring = keyring
+        self._soft_limit = soft_limit
         self._signer = signer
         self._jobs = jobs
         self._meters = meters
@@ -228,7 +236,7 @@ class Reconciling:
         reason = "bounced, the relay's log says" if failed else ""
         resolver.move(found, reason, seen.reply, min(seen.at or now, now))
         if seen.address_is_dead and address:
-            suppress(session, self._keyring, address, "bounced", "relay's log", now)
+            suppress_for_good(session, self._keyring, address, "bounced", "relay's log", now)
         return told
 
     def heard(
@@ -244,7 +252,7 @@ class Reconciling:
 
         Args:
             reference: the mail's Message-ID, or (campaign id, send id) where they are already proven.
-            name: delivered, deferred, bounced or complained.
+            name: delivered, deferred, bounced, complained or unsubscribed.
             at: when it happened, aware.
             reply: what the other side said ("550 5.1.1 no such user"); addresses are taken out of it.
             event_id: the provider's own number of the event.
@@ -261,7 +269,7 @@ class Reconciling:
             reference = parse_message_id(self._signer, reference)
         event = ProviderEvent(*reference, name, at, reply, event_id, permanent)
         with self._db.transaction() as session:
-            moved = take_in(session, self._keyring, self._meters, event, self._clock.now())
+            moved = take_in(session, self._keyring, self._meters, event, self._clock.now(), self._soft_limit)
         return next(iter(moved), None)
 
     def settle_by_events(self, campaign_id: int | None = None) -> dict[str, int]:

@@ -18,6 +18,7 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.locks import RETENTION_LOCK
 from campaigns.core.log import get_logger
+from campaigns.flows.payload_store import forget_payloads
 from campaigns.insight.report import campaign_report
 from campaigns.models import Campaign, CampaignStatus, DrainedGroup, Event, SendResolution
 from campaigns.models.partitions import PARTITIONED, CampaignRange, existing_ranges, partition_names
@@ -57,6 +58,7 @@ class Retention:
                 dropped += self._drop(one, table)
         self._forget_loose_events(before)
         self._forget_drained(self._clock.now() - _GROUPS_KEPT)
+        forget_payloads(self._db, self._clock.now())
         if dropped:
             log.info("partitions_dropped", partitions=dropped)
         return dropped

@@ -2,50 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from campaigns.audience.privacy import erase_customer, export_customer
+from campaigns.audience.customers import known_by_address, known_by_id
+from campaigns.audience.privacy import erase_by_id, erase_customer
+from campaigns.audience.privacy_export import export_customer
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
+from campaigns.core.log import get_logger
 from campaigns.flows.draining import hold_off_draining
+from campaigns.flows.erasures import Erasures
 from campaigns.flows.live_offers import LiveOffers
 from campaigns.flows.open_states import OpenStates
-from campaigns.models import Send
+from campaigns.flows.rights_export import sealed_parts
+from campaigns.models import Customer, Send
+
+log = get_logger(__name__)
 
 
 class Rights:
     """Exports and erases customers."""
 
     def __init__(
-        self, db: Database, clock: Clock, keyring: KeyRing, open_states: OpenStates, offers: LiveOffers
+        self,
+        db: Database,
+        clock: Clock,
+        keyring: KeyRing,
+        open_states: OpenStates,
+        offers: LiveOffers,
+        erasures: Erasures,
     ) -> None:
         self._db = db
         self._clock = clock
         self._keyring = keyring
         self._open_states = open_states
         self._offers = offers
+        self._erasures = erasures
 
     def export(self, email: str) -> dict[str, Any]:
-        """Everything kept about a customer, JSON-ready.
+        """Everything kept about a customer, JSON-ready; the README documents its parts.
 
         Raises:
             NotFound: no customer has this address.
         """
-        with self._db.transaction() as session:
-            return export_customer(session, self._keyring, email)
+        return self._export(lambda session: known_by_address(session, self._keyring, email))
 
-    def erase(self, email: str) -> None:
+    def export_of(self, customer_id: int) -> dict[str, Any]:
+        """The same for the customer of this number.
+
+        Raises:
+            NotFound: there is none, or they were erased.
+        """
+        return self._export(lambda session: known_by_id(session, customer_id))
+
+    def erase(self, email: str) -> bool:
         """Remove the person; the address stays suppressed.
 
+        Returns whether Redis and the files of this host were reached as well: if not, workers go on with it by
+        themselves (flows/erasures.py).
+
         Raises:
             NotFound: no customer has this address.
         """
+        at = self._clock.now()
+        erased = self._erase(lambda session: erase_customer(session, self._keyring, email, at))
+        self._erasures.finish()
+        return self._erasures.reached(erased)
+
+    def erase_of(self, customer_id: int) -> None:
+        """The same for the customer of this number, without waiting for files: a person does.
+
+        Raises:
+            NotFound: there is none, or they were erased.
+        """
+        at = self._clock.now()
+        self._erase(lambda session: erase_by_id(session, self._keyring, customer_id, at))
+
+    def _export(self, find: Callable[[Session], Customer]) -> dict[str, Any]:
+        with self._db.transaction() as session:
+            customer = find(session)
+            exported = export_customer(session, self._keyring, customer, self._clock.now())
+            return exported | sealed_parts(session, self._keyring, customer)
+
+    def _erase(self, erase: Callable[[Session], int]) -> int:
         with self._db.transaction() as session:
             hold_off_draining(session)
-            erased = erase_customer(session, self._keyring, email, self._clock.now())
+            erased = erase(session)
             mailed = list(session.scalars(select(Send.id).where(Send.customer_id == erased)))
             session.after_commit(lambda: self._open_states.write_through([erased]))
-            session.after_commit(lambda: self._offers.forget(mailed))
+            session.after_commit(lambda: _told(self._offers, mailed))
+        log.info("customer_erased", customer_id=erased)
+        return erased
+
+
+def _told(offers: LiveOffers, mailed: list[int]) -> None:
+    # Where Redis is away now, flows/erasures.py tells it later.
+    offers.forget(mailed)

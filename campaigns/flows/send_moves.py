@@ -72,15 +72,19 @@ _LET_BE = """
 """
 # Of sends that were called uncertain meanwhile; apart, because what every batch asks need not look for that.
 _MOVE_LATE = _MOVE.replace("returning", f"and not (d.status = 'planned' and {_LET_BE})\n    returning")
+# What allows a mail is the consent of this moment: since the audience was frozen it may have been withdrawn and
+# given anew. Where it was withdrawn since the third check, which is a statement before this one, nothing begins.
 # The day's count rides along, for SentToday: an index by which sends could be counted would cost every mail
 # far more than this costs a group of them.
 _BEGIN = """
     with begun as (
         update sends s set status = 'sending', reason = '', attempts = s.attempts + 1,
-            picks = e->1, copy_id = (e->>2)::bigint, not_before = null, intent_at = clock_timestamp()
-        from jsonb_array_elements(%(intents)s::jsonb) as e
+            picks = e->1, copy_id = (e->>2)::bigint, not_before = null, intent_at = clock_timestamp(),
+            consent_entry_id = c.entry_id
+        from jsonb_array_elements(%(intents)s::jsonb) as e, consent_states c
         where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint
           and s.status in ('claimed', 'written') and s.claimed_by = %(worker)s
+          and c.customer_id = s.customer_id and c.purpose = 'marketing' and c.granted
         returning s.id
     ), counted as (
         insert into campaign_days as d (campaign_id, shard, day, n)
@@ -156,8 +160,9 @@ def move(
 
 
 def begin(session: Session, campaign_id: int, worker: str, intents: Sequence[Intent]) -> set[int]:
-    """Record the intent to send; returns the ids of those that this worker really holds.
+    """Record the intent to send, and the consent that allows it.
 
+    Returns the ids of those that this worker really holds and whose customers grant marketing at this moment.
     The transaction must be on disk before the first of them is handed over.
     """
     if not intents:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
+from campaigns.core.frequency import FrequencyCap
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
 from campaigns.core.meters import Meters
@@ -22,6 +23,7 @@ from campaigns.flows.claims import ClaimedSend, Claims
 from campaigns.flows.counters import counts
 from campaigns.flows.planning import Planning
 from campaigns.flows.plans import CampaignPlan, Plans, get_campaign
+from campaigns.flows.self_pause import SelfPause
 from campaigns.flows.turns import Turn, running, served
 from campaigns.models import CampaignStatus, SendStatus
 from campaigns.models.send import FINAL
@@ -55,9 +57,11 @@ class Sending:
         gate: Gate,
         outlet: Outlet,
         meters: Meters,
+        self_pause: SelfPause,
         batch_size: int,
         default_zone: str = "UTC",
         stopping: Callable[[], bool] = lambda: False,
+        cap: FrequencyCap | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -67,10 +71,11 @@ class Sending:
         self._gate = gate
         self._outlet = outlet
         self._meters = meters
+        self._self_pause = self_pause
         self._batch_size = batch_size
         self._stopping = stopping
         self._plans = Plans(db)
-        self._planning = Planning(db, clock, jobs, batch_size, default_zone, stopping)
+        self._planning = Planning(db, clock, jobs, batch_size, default_zone, stopping, cap)
 
     def plan(self, campaign_id: int) -> int:
         """Freeze the audience into sends and hint at their batches; returns how many are planned.
@@ -154,6 +159,8 @@ class Sending:
             raise
         if len(claimed) < self._batch_size:
             self.finish_if_done(plan.id)
+        if result.failed:
+            self._self_pause.after_batch(plan.id)
         return result
 
     def finish_if_done(self, campaign_id: int) -> bool:
@@ -168,6 +175,7 @@ class Sending:
             now = self._clock.now()
             session.add(campaign.move(CampaignStatus.SENT, now, "worker"))
             campaign.finished_at = now
+            session.after_commit(self._jobs.count_engagement)
         log.info("campaign_sent", campaign_id=campaign_id)
         return True
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from sqlalchemy.orm import Session
+
 from campaigns.audience.checking import still_allowed
 from campaigns.audience.consent import states
+from campaigns.audience.contact import hold
 from campaigns.compose.links import SendRef
 from campaigns.copywriting.request import CopyRequest
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
+from campaigns.core.frequency import FrequencyCap
 from campaigns.core.meters import Meters
-from campaigns.flows.addressees import Addressee, consent_dates, load_addressees
+from campaigns.flows.addressees import Addressee, load_addressees, marketing_since
 from campaigns.flows.claims import ClaimedSend
 from campaigns.flows.letters import LetterFacts
 from campaigns.flows.picking import Picker, picks_from_json, picks_to_json
@@ -73,6 +77,7 @@ class Tailor:
         picker: Picker,
         shelf: CopyShelf,
         meters: Meters,
+        cap: FrequencyCap | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -80,14 +85,24 @@ class Tailor:
         self._picker = picker
         self._shelf = shelf
         self._meters = meters
+        self._cap = cap
 
-    def check(self, claimed: Sequence[ClaimedSend]) -> tuple[list[Fit], list[Move]]:
+    def hold(self, session: Session, plan: CampaignPlan, group: Sequence[Ready]) -> None:
+        """Until the transaction ends, no other campaign begins to mail those of this group who have a limit."""
+        hold(session, plan.contact(self._cap), (one.send.customer_id for one in group))
+
+    def refused(self, session: Session, plan: CampaignPlan, sends: Iterable[ClaimedSend]) -> dict[int, str]:
+        """Of these sends those that may not go any more, with the reason; see `hold`."""
+        pairs = [(send.id, send.customer_id) for send in sends]
+        return still_allowed(session, plan.contact(self._cap), pairs, self._clock.now())
+
+    def check(self, plan: CampaignPlan, claimed: Sequence[ClaimedSend]) -> tuple[list[Fit], list[Move]]:
         """Who may still be mailed; and why the others may not (the second check of consent)."""
         customers = [send.customer_id for send in claimed]
         with self._db.transaction() as session:
-            refused = still_allowed(session, [(send.id, send.customer_id) for send in claimed])
+            refused = self.refused(session, plan, claimed)
             people = load_addressees(session, self._keyring, customers)
-            since = consent_dates(session, (send.consent_entry_id for send in claimed))
+            since = marketing_since(session, customers)
             granted = states(session, customers)
         unfit = [Move(send_id, SendStatus.HELD_BACK, reason) for send_id, reason in refused.items()]
         fit: list[Fit] = []
@@ -99,9 +114,7 @@ class Tailor:
                 unfit.append(Move(send.id, SendStatus.HELD_BACK, "no_address"))
                 continue
             now_granted = granted.get(send.customer_id, frozenset())
-            fit.append(
-                Fit(_with_consents_of_now(send, now_granted), person, since.get(send.consent_entry_id or 0))
-            )
+            fit.append(Fit(_with_consents_of_now(send, now_granted), person, since.get(send.customer_id)))
         return fit, unfit
 
     def tailor(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.audience.consent import states
+from campaigns.audience.checking import still_allowed
+from campaigns.audience.consent import Allowed, states, why_allowed_now
 from campaigns.audience.customers import find
 from campaigns.compose.links import SendRef, read_link
 from campaigns.compose.preflight import Finding, check
@@ -19,6 +20,7 @@ from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, NotFound
+from campaigns.core.frequency import FrequencyCap
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import consent_dates, load_addressees
 from campaigns.flows.letters import Letter, LetterFacts, Letters
@@ -28,7 +30,7 @@ from campaigns.flows.picking import Picker, picks_from_json
 from campaigns.flows.plans import CampaignPlan, load_plan
 from campaigns.flows.shown import Showing, ShownPicture
 from campaigns.flows.wording import CopyShelf, copy_language, copy_request
-from campaigns.models import ConsentState, Customer
+from campaigns.models import Customer
 from campaigns.models.values import Pick
 from campaigns.opentime.place.place import Home, Place, Signal, locate, signal_of
 from campaigns.opentime.place.requester import Requester
@@ -86,7 +88,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A mail as this customer would get it, with everything that explains it."""
+    """A mail as this customer would get it, with everything that explains it.
+
+    `held_back` is the reason (audience/verdict.py) why they would not get it now, empty where they would.
+    """
 
     letter: Letter
     held_back: str
@@ -99,6 +104,7 @@ class Preview:
     customer: str
     tracked: bool
     beyond_consent: str = ""
+    allowed: Allowed | None = None
 
     def explained(self) -> dict[str, Any]:
         """The same without the mail, as JSON-ready values."""
@@ -106,6 +112,7 @@ class Preview:
             "customer": self.customer,
             "subject": self.letter.subject,
             "held_back": self.held_back or None,
+            "allowed_because": self.allowed.to_json() if self.allowed and self.allowed.granted else None,
             "weather": self.weather,
             "place_known_from": self.signal,
             "open_tracking": self.tracked,
@@ -146,6 +153,7 @@ class Viewing:
         weather: WeatherCache,
         offers: LiveOffers,
         showing: Showing,
+        cap: FrequencyCap | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -157,6 +165,7 @@ class Viewing:
         self._weather = weather
         self._offers = offers
         self._showing = showing
+        self._cap = cap
 
     def preview(self, campaign_id: int, customer: str, scene: Scene | None = None) -> Preview:
         """The mail of this campaign for this customer (address or external id) in this scene.
@@ -172,9 +181,9 @@ class Viewing:
             if person is None:
                 raise NotFound(f"there is no customer {customer}; give an address or an external id")
             granted = states(session, [person.id]).get(person.id, frozenset())
-            entry = _marketing_entry(session, person.id)
+            allowed = why_allowed_now(session, person.id)
+            refused = still_allowed(session, plan.contact(self._cap), [(0, person.id)], self._clock.now())
             addressee = load_addressees(session, self._keyring, [person.id])[person.id]
-            since = consent_dates(session, [entry]).get(entry or 0)
             place = _place_of(session, scene, person)
         histories, picked = self._picker.pick({person.id: "profiling" in granted}, plan.picks)
         moment = scene.moment or self._clock.now()
@@ -199,14 +208,14 @@ class Viewing:
             picks=tuple(picked[person.id]),
             copy=copy,
             language=request.language,
-            consent_since=since,
+            consent_since=allowed.at.astimezone(UTC).date() if allowed and allowed.granted else None,
         )
         letter = self._letters.write(plan, letter_facts, _urls(pictures), pixel=False)
         # What is sent has short addresses, where this preview holds whole pictures.
         content, _ = self._letters.prepare(plan, letter_facts, pixel=False)
         return Preview(
             letter,
-            "" if "marketing" in granted else "no consent to marketing",
+            refused.get(0, ""),
             letter_facts.picks,
             shown,
             pictures,
@@ -216,6 +225,7 @@ class Viewing:
             person.external_id,
             tracked,
             _beyond_consent(scene, granted),
+            allowed,
         )
 
     def in_browser(self, token: str) -> str:
@@ -331,16 +341,6 @@ def _facts_of(
 ) -> OpenFacts:
     tags = frozenset(person.tags)
     return OpenFacts(moment, weather, place, person.country, person.timezone, tags, language=language)
-
-
-def _marketing_entry(session: Session, customer_id: int) -> int | None:
-    return session.scalar(
-        select(ConsentState.entry_id).where(
-            ConsentState.customer_id == customer_id,
-            ConsentState.purpose == "marketing",
-            ConsentState.granted,
-        )
-    )
 
 
 def _place_of(session: Session, scene: Scene, person: Customer) -> Place | None:

@@ -84,8 +84,9 @@ class Wordsmith:
 
     def _write(self, campaign_id: int, claimed: list[ClaimedSend]) -> int:
         """Words for these sends, a cell at a time; what is not done when this process is to end is given back."""
-        fit, unfit = self._tailor.check(claimed)
-        ready, unworded = self._tailor.tailor(self._plans.of(campaign_id), fit, wait_for_words=False)
+        plan = self._plans.of(campaign_id)
+        fit, unfit = self._tailor.check(plan, claimed)
+        ready, unworded = self._tailor.tailor(plan, fit, wait_for_words=False)
         done = [one.parked() for one in ready]
         cells = self._tailor.words_for(unworded)
         written, recorded = 0, monotonic()

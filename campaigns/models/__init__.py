@@ -13,11 +13,12 @@ from campaigns.models.campaign import (
     CampaignTransition,
     CampaignTurn,
 )
-from campaigns.models.consent import PURPOSES, ConsentEntry, ConsentState
+from campaigns.models.consent import PURPOSES, ConsentEntry, ConsentHead, ConsentState
 from campaigns.models.contact import ContactPreference, EngagementState, Favourite
 from campaigns.models.copy import WrittenCopyRow
 from campaigns.models.customer import Customer
 from campaigns.models.drained_group import DrainedGroup
+from campaigns.models.erasure import Erasure
 from campaigns.models.event import PIXEL_SLOT, Event, SlotServe
 from campaigns.models.notice import Notice
 from campaigns.models.open_state import OpenStateRow
@@ -45,12 +46,14 @@ __all__ = [
     "CampaignTransition",
     "CampaignTurn",
     "ConsentEntry",
+    "ConsentHead",
     "ConsentState",
     "ConsoleUser",
     "ContactPreference",
     "Customer",
     "DrainedGroup",
     "EngagementState",
+    "Erasure",
     "Event",
     "Favourite",
     "Notice",

@@ -47,6 +47,7 @@ class Campaign(Base):
     `topic` is what customers may mute on their page; `kind` is marketing, or repermission: asks those who never
     look whether they still want mail. `delivery` may have per_second, weight, urgent, local_time, quiet_hours. `summary` is the report as it
     was when the single sends were dropped (flows/retention.py), at `sends_dropped_at`.
+    `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
     """
 
     __tablename__ = "campaigns"
@@ -72,6 +73,7 @@ class Campaign(Base):
     created_at: Mapped[CreatedAt]
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     sends_dropped_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    engagement_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     def move(self, target: CampaignStatus, at: datetime, by: str, why: str = "") -> CampaignTransition | None:
         """Change the status by the table.
@@ -95,7 +97,10 @@ class Campaign(Base):
 
 
 class CampaignTransition(Base):
-    """One change of status: when, by whom, and why."""
+    """One change of status: when, by whom, and why.
+
+    `figures` are those at which a campaign paused itself (flows/self_pause.py): mails, bounced, complained, blocked.
+    """
 
     __tablename__ = "campaign_transitions"
 
@@ -106,6 +111,7 @@ class CampaignTransition(Base):
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     by: Mapped[Words]
     why: Mapped[Words]
+    figures: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class CampaignCount(Base):

@@ -28,8 +28,9 @@ class ProductFacts:
 class Reason:
     """Why a product was picked, true by construction.
 
-    `kind` is one of because_you_bought, like_your_purchases, recent_favourite, best_seller;
-    `because` is the title of the bought product (`because_id` its id) for the first two.
+    `kind` is one of because_you_bought, like_your_purchases, because_you_like, your_favourite,
+    recent_favourite, best_seller; `because` is the title of the bought product (`because_id` its id) for the
+    first two, and of the liked product, or the liked category (then without id), for the third.
     """
 
     kind: str

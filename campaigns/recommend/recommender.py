@@ -11,11 +11,12 @@ from scipy import sparse
 
 from campaigns.models.values import Pick, ProductFacts, Reason
 from campaigns.recommend.choosing import choose
+from campaigns.recommend.likes import Likes, LikesPicker
 from campaigns.recommend.model import RecommenderModel
 from campaigns.recommend.scoring import History, Purchases, Scorer, positions_of, values_at
 from campaigns.recommend.sparserows import row_blocks
 
-__all__ = ["History", "Recommender", "Rules"]
+__all__ = ["History", "Likes", "Recommender", "Rules"]
 
 _RECENT, _BEST = Reason("recent_favourite"), Reason("best_seller")
 
@@ -35,6 +36,7 @@ class Recommender:
 
     The declared fallback: taste and trend -> the favourites of the last weeks -> best-sellers ->
     whatever else is in stock, so that there are always exactly n picks where n products are allowed.
+    What somebody said to like counts as long as they have bought nothing.
     Without consent to profiling all get the same best-sellers.
     """
 
@@ -54,9 +56,21 @@ class Recommender:
         self._best_sellers = _descending(buyers)
         self._usual_trend = float(self._scorer.trend.mean()) if len(self._ids) else 0.0
         self._because: dict[int, Reason] = {}
+        self._by_likes = LikesPicker(
+            self._scorer,
+            self._products,
+            self._ids,
+            self._categories,
+            self._favourites,
+            [_RECENT if is_recent else _BEST for is_recent in self._recent.tolist()],
+            catalogue,
+            self._rules.per_category,
+        )
 
-    def pick_batch(self, histories: Sequence[History], n: int) -> list[list[Pick]]:
-        """`n` picks per history, best first, in the order of `histories`.
+    def pick_batch(
+        self, histories: Sequence[History], n: int, likes: Mapping[int, Likes] | None = None
+    ) -> list[list[Pick]]:
+        """`n` picks per history, best first, in the order of `histories`; `likes` by customer id.
 
         There are fewer than `n` only where fewer products may be picked at all.
         """
@@ -66,10 +80,13 @@ class Recommender:
         general = self._best_seller_picks(n)
         personal = []
         for place, history in enumerate(histories):
-            if history.personal:
-                personal.append(place)
-            else:
+            liked = likes.get(history.customer_id) if likes else None
+            if not history.personal:
                 picks[place] = list(general)
+            elif liked and not len(history.products):
+                picks[place] = self._by_likes.pick(liked, n)
+            else:
+                personal.append(place)
         # The reasons look purchases up in a dense block too, as wide as the model.
         for rows in row_blocks(len(personal), max(len(self._ids), self._scorer.width)):
             block = personal[rows]

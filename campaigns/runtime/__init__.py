@@ -8,16 +8,16 @@ from campaigns.core.embedded import make_private
 from campaigns.flows.hosting import Hosting
 from campaigns.flows.importing import Importing
 from campaigns.flows.looking import Looking
+from campaigns.flows.own_data import OwnData
 from campaigns.flows.rights import Rights
 from campaigns.flows.training import Training
 from campaigns.flows.viewing import Viewing
 from campaigns.models import schema
 from campaigns.opentime.weather.weather_sources import SAMPLE_WEATHER as SAMPLE_WEATHER
-from campaigns.runtime.opening_parts import OpeningParts
-from campaigns.runtime.sending_parts import SendingParts
+from campaigns.runtime.consent_parts import ConsentParts
 
 
-class Runtime(SendingParts, OpeningParts):
+class Runtime(ConsentParts):
     """All parts of one process, made on first use and shared afterwards.
 
     A process that forks must make its own Runtime in each child: connections do not survive a fork.
@@ -51,6 +51,8 @@ class Runtime(SendingParts, OpeningParts):
             self.serve_log.close()
         if "known_states" in made:
             self.known_states.close()
+        if "unsubscribing" in made:
+            self.unsubscribing.close()
         if "outlet" in made:
             self.outlet.close()
         if "meters" in made:
@@ -74,7 +76,21 @@ class Runtime(SendingParts, OpeningParts):
 
     @cached_property
     def rights(self) -> Rights:
-        return Rights(self.db, self.clock, self.keyring, self.open_states, self.offers)
+        return Rights(
+            self.db, self.clock, self.keyring, self.open_states, self.offers, self.erasures
+        )  # fmt: skip
+
+    @cached_property
+    def own_data(self) -> OwnData:
+        return OwnData(
+            db=self.db,
+            clock=self.clock,
+            keyring=self.keyring,
+            signer=self.signer,
+            jobs=self.jobs,
+            rights=self.rights,
+            public_url=self.settings.public_url,
+        )
 
     @cached_property
     def looking(self) -> Looking:
@@ -93,4 +109,5 @@ class Runtime(SendingParts, OpeningParts):
             self.weather,
             self.offers,
             self.showing,
+            self.settings.cap,
         )

@@ -20,7 +20,6 @@ from campaigns.core.meters import Meters
 from campaigns.core.once import written_once
 from campaigns.core.settings import Settings
 from campaigns.core.tokens import Signer
-from campaigns.flows.campaigns import Campaigns
 from campaigns.flows.live_offers import LiveOffers
 
 
@@ -95,10 +94,6 @@ class Basis:
     @cached_property
     def meters(self) -> Meters:
         return Meters(self.redis)
-
-    @cached_property
-    def campaigns(self) -> Campaigns:
-        return Campaigns(self.db, self.clock, self.jobs)
 
     @cached_property
     def offers(self) -> LiveOffers:

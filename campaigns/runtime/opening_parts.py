@@ -1,10 +1,11 @@
-"""The parts that answer recipients: pictures at open, clicks, preferences."""
+"""The parts that answer recipients: pictures at open, clicks."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
 
+from campaigns.core.public_http import origin_of
 from campaigns.flows.askers import Askers
 from campaigns.flows.draining import Draining
 from campaigns.flows.feedback import Feedback
@@ -16,7 +17,7 @@ from campaigns.flows.product_pictures import ProductPictures
 from campaigns.flows.shown import Showing
 from campaigns.flows.warming import Warming
 from campaigns.opentime.drawing.fonts import use_readable_fonts
-from campaigns.opentime.drawing.picture_fetch import PictureFetcher, origin_of
+from campaigns.opentime.drawing.picture_fetch import PictureFetcher
 from campaigns.opentime.place.apple_egress import AppleEgress
 from campaigns.opentime.place.gazetteer import Gazetteer
 from campaigns.opentime.place.geo import GeoLookup, lookup_in_force
@@ -135,7 +136,6 @@ class OpeningParts(Basis):
             signer=self.signer,
             gallery=self.gallery,
             showing=self.showing,
-            open_states=self.open_states,
             askers=self.askers,
             meters=self.meters,
         )

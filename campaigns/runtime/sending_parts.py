@@ -6,29 +6,38 @@ from datetime import timedelta
 from functools import cached_property, partial
 
 from campaigns.compose.dkim import DkimSigner
+from campaigns.compose.link_probe import SERVICE as LINK_SERVICE
+from campaigns.compose.link_probe import LinkProbe, WebLinkProbe
 from campaigns.compose.links import LinkMaker
+from campaigns.compose.spam_judge import SpamJudge, installed_judge
 from campaigns.copywriting.desk import CopyDesk
 from campaigns.copywriting.model_writer import ModelWriter
 from campaigns.copywriting.offline_writer import OfflineWriter
+from campaigns.core.public_http import PublicHttp
 from campaigns.delivery.buckets import Buckets
 from campaigns.delivery.capture import CaptureTransport
 from campaigns.delivery.gate import Gate
 from campaigns.delivery.outlet import Outlet
 from campaigns.delivery.patience import Patience
+from campaigns.delivery.provider_marks import MarkingTransport
 from campaigns.delivery.relay_plan import Relay, RelayPlan, load_relay_plan
 from campaigns.delivery.relays import RelaysTransport
 from campaigns.delivery.smtp import SmtpTransport
 from campaigns.delivery.transport import Transport
 from campaigns.flows.admission import Admission
 from campaigns.flows.batches import BatchLine
+from campaigns.flows.bounces import Policy
+from campaigns.flows.campaigns import Campaigns
 from campaigns.flows.claims import Claims
 from campaigns.flows.left_behind import LeftBehind
 from campaigns.flows.letters import Letters
 from campaigns.flows.picking import Picker
+from campaigns.flows.preflight import Preflight
 from campaigns.flows.reconciling import Reconciling
 from campaigns.flows.recovery import Recovery
 from campaigns.flows.reporting import Reporting
 from campaigns.flows.retention import Retention
+from campaigns.flows.self_pause import SelfPause, Thresholds
 from campaigns.flows.sending import Sending
 from campaigns.flows.sent_today import SentToday
 from campaigns.flows.tailoring import Tailor
@@ -77,7 +86,8 @@ class SendingParts(Basis):
 
     def _relay(self, relay: Relay, patience: Patience) -> Transport:
         name, connections = self.settings.helo_name, relay.connections
-        return SmtpTransport(relay.address, name, connections=connections, patience=patience)
+        transport = SmtpTransport(relay.address, name, connections=connections, patience=patience)
+        return MarkingTransport(transport, relay.provider) if relay.provider else transport
 
     @cached_property
     def dkim(self) -> DkimSigner | None:
@@ -85,12 +95,48 @@ class SendingParts(Basis):
         key = settings.dkim_private_key()
         if key is None or not settings.dkim_selector or not settings.dkim_domain:
             return None
-        return DkimSigner(key, settings.dkim_selector, settings.dkim_domain)
+        second, selector = settings.dkim_second_key(), settings.dkim_ed25519_selector
+        return DkimSigner(
+            key,
+            settings.dkim_selector,
+            settings.dkim_domain,
+            ed25519=(second, selector) if second and selector else None,
+        )
+
+    @cached_property
+    def spam_judge(self) -> SpamJudge | None:
+        return installed_judge()
+
+    @cached_property
+    def link_probe(self) -> LinkProbe:
+        return WebLinkProbe(PublicHttp(f"Tailormail (+{self.settings.public_url})", LINK_SERVICE))
+
+    @cached_property
+    def preflight(self) -> Preflight:
+        return Preflight(
+            db=self.db,
+            clock=self.clock,
+            keyring=self.keyring,
+            picker=self.picker,
+            shelf=self.shelf,
+            offline=OfflineWriter(),
+            letters=self.letters,
+            links=self.link_probe,
+            judge=self.spam_judge,
+            public_url=self.settings.public_url,
+        )
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        # Asked for only when somebody approves: a preflight loads the recommender.
+        return Campaigns(
+            self.db, self.clock, self.jobs, self.settings.cap, lambda number: self.preflight.run(number)
+        )
 
     @cached_property
     def letters(self) -> Letters:
         links = LinkMaker(self.signer, self.settings.public_url, self.clock)
-        return Letters(links, self.signer, self.clock, self.dkim)
+        return Letters(links, self.signer, self.clock, self.dkim, self.settings.bounce_domain)
 
     @cached_property
     def picker(self) -> Picker:
@@ -107,18 +153,23 @@ class SendingParts(Basis):
 
     @cached_property
     def tailor(self) -> Tailor:
-        return Tailor(self.db, self.clock, self.keyring, self.picker, self.shelf, self.meters)
+        cap = self.settings.cap
+        return Tailor(self.db, self.clock, self.keyring, self.picker, self.shelf, self.meters, cap)
 
     @cached_property
     def claims(self) -> Claims:
         return Claims(self.lease)
 
     @cached_property
+    def bounce_policy(self) -> Policy:
+        return Policy(self.keyring, self.meters, self.settings.soft_bounce_limit)
+
+    @cached_property
     def line(self) -> BatchLine:
         return BatchLine(
             db=self.db,
             clock=self.clock,
-            keyring=self.keyring,
+            bounce_policy=self.bounce_policy,
             tailor=self.tailor,
             letters=self.letters,
             outlet=self.outlet,
@@ -141,10 +192,20 @@ class SendingParts(Basis):
             gate=self.gate,
             outlet=self.outlet,
             meters=self.meters,
+            self_pause=self.self_pause,
             batch_size=self.settings.batch_size,
             default_zone=self.settings.timezone,
             stopping=self.stopping,
+            cap=self.settings.cap,
         )
+
+    @cached_property
+    def self_pause(self) -> SelfPause:
+        settings = self.settings
+        thresholds = Thresholds(
+            settings.pause_bounce_percent, settings.pause_complaint_percent, settings.pause_after_mails
+        )
+        return SelfPause(self.db, self.clock, self.meters, thresholds)
 
     @cached_property
     def wordsmith(self) -> Wordsmith:
@@ -164,7 +225,7 @@ class SendingParts(Basis):
 
     @cached_property
     def recovery(self) -> Recovery:
-        left_behind = LeftBehind(self.db, self.clock, self.keyring, self.journals, self.host)
+        left_behind = LeftBehind(self.db, self.clock, self.bounce_policy, self.journals, self.host)
         return Recovery(
             self.db, self.clock, self.jobs, self.campaigns, self.sending, left_behind,
             self.settings.batch_size, self.meters, self.reconciling,
@@ -176,4 +237,7 @@ class SendingParts(Basis):
 
     @cached_property
     def reconciling(self) -> Reconciling:
-        return Reconciling(self.db, self.clock, self.keyring, self.signer, self.jobs, self.meters)
+        return Reconciling(
+            self.db, self.clock, self.keyring, self.signer, self.jobs, self.meters,
+            self.settings.soft_bounce_limit,
+        )  # fmt: skip

@@ -153,7 +153,10 @@ def _address(rng: random.Random, first: str, last: str, taken: set[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """`name` as people spell it in an address: ASCII letters, hyphens and apostrophes."""
+    """`name` as people spell it in an address: ASCII letters and hyphens.
+
+    Apostrophes are allowed there, and SpamAssassin counts them against whoever writes to one.
+    """
     swapped = "".join(ASCII_SPELLING.get(letter, letter) for letter in name.lower())
     letters = unicodedata.normalize("NFKD", swapped).encode("ascii", "ignore").decode()
-    return "".join(letter for letter in letters if letter.isalpha() or letter in "'-").strip("'-")
+    return "".join(letter for letter in letters if letter.isalpha() or letter == "-").strip("-")

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from campaigns.audience.checking import still_allowed
 from campaigns.audience.consent import record, withdraw_all
+from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import FrozenAudience, estimate_audience, freeze_audience
 from campaigns.audience.importing import ImportResult
 from campaigns.audience.privacy import erase_customer
@@ -24,6 +25,7 @@ from campaigns.models import PURPOSES, ConsentEntry, ConsentState, Customer, Sen
 
 NOW = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
 EVERYBODY = parse_segment({})
+DRAFT = ContactTerms(0)
 
 
 @pytest.fixture
@@ -57,9 +59,9 @@ EXPECTED = FrozenAudience(
 def test_each_customer_is_planned_or_held_back_with_the_reason(
     session: UnitOfWork, mixed: dict[str, int], campaign_id: int
 ) -> None:
-    assert estimate_audience(session, EVERYBODY, NOW) == EXPECTED
+    assert estimate_audience(session, DRAFT, EVERYBODY, NOW) == EXPECTED
     assert session.scalar(select(func.count()).select_from(Send)) == 0
-    assert freeze_audience(session, campaign_id, EVERYBODY, NOW) == EXPECTED
+    assert freeze_audience(session, ContactTerms(campaign_id), EVERYBODY, NOW) == EXPECTED
     sends = {send.customer_id: send for send in session.scalars(select(Send))}
     assert len(sends) == 5
     planned = sends[mixed["C1"]]
@@ -76,19 +78,19 @@ def test_each_customer_is_planned_or_held_back_with_the_reason(
 def test_freezing_again_writes_nothing(
     session: UnitOfWork, mixed: dict[str, int], campaign_id: int, keyring: KeyRing, grant: Callable[..., None]
 ) -> None:
-    freeze_audience(session, campaign_id, EVERYBODY, NOW)
+    freeze_audience(session, ContactTerms(campaign_id), EVERYBODY, NOW)
     before = session.execute(select(Send.id, Send.status, Send.reason).order_by(Send.id)).all()
     grant("C4", "marketing")
-    assert freeze_audience(session, campaign_id, EVERYBODY, NOW) == FrozenAudience(0, {})
+    assert freeze_audience(session, ContactTerms(campaign_id), EVERYBODY, NOW) == FrozenAudience(0, {})
     assert session.execute(select(Send.id, Send.status, Send.reason).order_by(Send.id)).all() == before
 
 
 def test_only_the_segment_is_frozen(session: UnitOfWork, mixed: dict[str, int], campaign_id: int) -> None:
     norway = parse_segment({"country": "Norway"})
     expected = FrozenAudience(1, {"withdrawn": 1})
-    assert estimate_audience(session, norway, NOW) == expected
-    assert freeze_audience(session, campaign_id, norway, NOW) == expected
-    assert estimate_audience(session, parse_segment({"tag": "nobody"}), NOW) == FrozenAudience(0, {})
+    assert estimate_audience(session, DRAFT, norway, NOW) == expected
+    assert freeze_audience(session, ContactTerms(campaign_id), norway, NOW) == expected
+    assert estimate_audience(session, DRAFT, parse_segment({"tag": "nobody"}), NOW) == FrozenAudience(0, {})
 
 
 def test_what_changed_since_freezing_is_found_before_the_mail_leaves(
@@ -97,14 +99,14 @@ def test_what_changed_since_freezing_is_found_before_the_mail_leaves(
     for customer in ("C2", "C4"):
         grant(customer, "marketing", at="2026-03-01T00:00:00Z")
     pairs = [(number, mixed[name]) for number, name in enumerate(("C1", "C2", "C4"), start=100)]
-    assert still_allowed(session, pairs) == {}
+    assert still_allowed(session, DRAFT, pairs, NOW) == {}
     withdraw_all(session, mixed["C1"], "preferences", NOW)
     suppress(session, keyring, "BO@shop.example", "complained", "test", NOW)
-    assert still_allowed(session, pairs) == {100: "withdrawn", 101: "suppressed"}
+    assert still_allowed(session, DRAFT, pairs, NOW) == {100: "withdrawn", 101: "suppressed"}
     erase_customer(session, keyring, "di@shop.example", NOW)
-    assert still_allowed(session, [*pairs, (7, 10**9)])[102] == "erased"
-    assert still_allowed(session, [(7, 10**9)]) == {7: "erased"}
-    assert still_allowed(session, []) == {}
+    assert still_allowed(session, DRAFT, [*pairs, (7, 10**9)], NOW)[102] == "erased"
+    assert still_allowed(session, DRAFT, [(7, 10**9)], NOW) == {7: "erased"}
+    assert still_allowed(session, DRAFT, [], NOW) == {}
 
 
 STATEMENTS = st.lists(
@@ -140,7 +142,7 @@ def test_nobody_without_consent_and_nobody_suppressed_is_ever_planned(
                 )
             for customer in suppressed:
                 suppress(session, keyring, f"{addresses[customer]}@shop.example", "manual", "test", NOW)
-            frozen = freeze_audience(session, campaign_id, EVERYBODY, NOW)
+            frozen = freeze_audience(session, ContactTerms(campaign_id), EVERYBODY, NOW)
             sends = {s.customer_id: s for s in session.scalars(select(Send))}
             session.expunge_all()
             allowed = {
@@ -152,7 +154,7 @@ def test_nobody_without_consent_and_nobody_suppressed_is_ever_planned(
             assert frozen.planned == len(allowed)
             assert frozen.planned + sum(frozen.held_back.values()) == 4
             pairs = [(send.id, send.customer_id) for send in sends.values()]
-            assert len(still_allowed(session, pairs)) == 4 - len(allowed)
+            assert len(still_allowed(session, DRAFT, pairs, NOW)) == 4 - len(allowed)
             savepoint.rollback()
 
     check()

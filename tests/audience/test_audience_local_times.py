@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
+from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import freeze_audience
 from campaigns.audience.importing import ImportResult
 from campaigns.audience.segments import parse_segment
@@ -54,7 +55,7 @@ def due(session: UnitOfWork, ids: dict[str, int]) -> dict[str, datetime | None]:
 def test_each_customer_is_due_at_that_time_on_their_own_clock(
     session: UnitOfWork, scattered: dict[str, int], campaign_id: int, day: datetime
 ) -> None:
-    freeze_audience(session, campaign_id, EVERYBODY, day, NINE, "Asia/Tokyo")
+    freeze_audience(session, ContactTerms(campaign_id), EVERYBODY, day, NINE, "Asia/Tokyo")
     found = due(session, scattered)
     for name, moment in found.items():
         assert moment is not None
@@ -67,7 +68,7 @@ def test_the_time_may_be_this_very_moment(
     session: UnitOfWork, scattered: dict[str, int], campaign_id: int
 ) -> None:
     now = datetime(2026, 6, 1, 9, tzinfo=ZoneInfo("Europe/Oslo")).astimezone(UTC)
-    freeze_audience(session, campaign_id, EVERYBODY, now, NINE)
+    freeze_audience(session, ContactTerms(campaign_id), EVERYBODY, now, NINE)
     found = due(session, scattered)
     assert found["C1"] == now
     assert found["C4"] == found["C5"] == datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -79,9 +80,9 @@ def test_without_a_time_everybody_is_due_at_once_and_who_is_held_back_never(
     grant("C2", "marketing", action="withdrawn", at="2026-02-01T00:00:00Z")
     now = datetime(2026, 4, 4, 12, tzinfo=UTC)
     with session.begin_nested() as savepoint:
-        freeze_audience(session, campaign_id, EVERYBODY, now)
+        freeze_audience(session, ContactTerms(campaign_id), EVERYBODY, now)
         assert set(due(session, scattered).values()) == {None}
         savepoint.rollback()
-    freeze_audience(session, campaign_id, EVERYBODY, now, NINE)
+    freeze_audience(session, ContactTerms(campaign_id), EVERYBODY, now, NINE)
     found = due(session, scattered)
     assert {name for name, moment in found.items() if moment is None} == {"C2"}

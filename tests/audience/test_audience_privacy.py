@@ -5,24 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from campaigns.audience import consent
-from campaigns.audience.customers import find, find_by_address
+from campaigns.audience.contact import ContactTerms
+from campaigns.audience.customers import find, find_by_address, known_by_address
 from campaigns.audience.freezing import estimate_audience, freeze_audience
 from campaigns.audience.importing import ImportResult
-from campaigns.audience.privacy import erase_customer, export_customer
+from campaigns.audience.privacy import erase_again, erase_by_id, erase_customer
+from campaigns.audience.privacy_export import export_customer
 from campaigns.audience.segments import parse_segment
+from campaigns.audience.suppression import suppress, suppressed_by
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import UnitOfWork
 from campaigns.core.errors import NotFound
 from campaigns.models import (
     ConsentState,
+    ContactPreference,
     Customer,
+    EngagementState,
+    Erasure,
     Event,
+    Favourite,
     OrderLine,
+    Product,
     Send,
     SendResolution,
     SlotServe,
@@ -44,7 +53,7 @@ def known(
     own = ids()["C1"]
     grant("C1", "marketing", "profiling")
     consent.record(session, own, "open_location", "granted", "v1", "web", NOW, evidence="203.0.113.7")
-    freeze_audience(session, campaign_id, parse_segment({"tag": "vip"}), NOW)
+    freeze_audience(session, ContactTerms(campaign_id), parse_segment({"tag": "vip"}), NOW)
     send = session.scalars(select(Send).where(Send.customer_id == own)).one()
     copy = WrittenCopyRow(content_hash="h", fields={"subject": "For Ada"}, writer="offline")
     session.add(copy)
@@ -101,6 +110,12 @@ def known(
     return own
 
 
+def exported(session: UnitOfWork, keyring: KeyRing, email: str) -> dict[str, Any]:
+    found = export_customer(session, keyring, known_by_address(session, keyring, email), NOW)
+    again: dict[str, Any] = json.loads(json.dumps(found))
+    return again
+
+
 def test_the_copy_holds_words_that_are_kept_in_parts(
     session: UnitOfWork, keyring: KeyRing, known: int
 ) -> None:
@@ -117,7 +132,7 @@ def test_the_copy_holds_words_that_are_kept_in_parts(
     send.copy_id = head.id
     send.picks = [[n, "best_seller", 0, "", line.id] for n, line in enumerate(lines, start=1)]
     session.flush()
-    [kept] = export_customer(session, keyring, "ada@shop.example")["sends"]
+    [kept] = exported(session, keyring, "ada@shop.example")["sends"]
     assert kept["copy"] == {
         "subject": "For Ada",
         "intro": "Hi.",
@@ -129,17 +144,28 @@ def test_the_copy_holds_words_that_are_kept_in_parts(
 
 
 def test_the_copy_holds_everything_and_is_json(session: UnitOfWork, keyring: KeyRing, known: int) -> None:
-    copy = json.loads(json.dumps(export_customer(session, keyring, "ADA@shop.example")))
+    session.add(ContactPreference(customer_id=known, frequency="weekly", muted_topics=["boots"]))
+    session.add(Favourite(customer_id=known, kind="category", value="Hats", at=NOW))
+    session.execute(delete(EngagementState).where(EngagementState.customer_id == known))
+    session.add(EngagementState(customer_id=known, mails=3))
+    session.flush()
+    copy = exported(session, keyring, "ADA@shop.example")
+    assert (copy["format"], copy["version"]) == ("tailormail customer export", 2)
     assert (copy["profile"]["email"], copy["profile"]["first_name"]) == ("ada@shop.example", "Ada")
     assert copy["profile"]["tags"] == ["vip"]
+    assert "email_domain_hmac" not in copy["profile"]
+    assert copy["contact_preferences"][0]["frequency"] == "weekly"
+    assert copy["favourites"][0]["value"] == "Hats"
+    assert copy["engagement"][0]["mails_without_a_sign"] == 3
     assert [(line["sku"], line["unit_price"]) for line in copy["orders"]] == [
         ("J1", "199.00"),
         ("H1", "29.90"),
     ]
     assert {entry["purpose"] for entry in copy["consents"]} == {"marketing", "profiling", "open_location"}
+    assert [entry["position"] for entry in copy["consents"]] == [1, 2, 3]
     assert copy["consents"][-1]["evidence"] == "203.0.113.7"
-    [send] = copy["sends"]
-    assert (send["campaign"], send["copy"]) == ("Spring", {"subject": "For Ada"})
+    assert copy["consents"][1]["previous_hash"] == copy["consents"][0]["hash"], "the chain can be verified"
+    assert all(state["granted"] for state in copy["consent_now"])
     assert copy["pictures_shown"][0]["variant"] == "rain"
     assert {"city": "Tromsø"} in [event["detail"] for event in copy["events"]]
     [resolution] = copy["resolutions"]
@@ -148,9 +174,59 @@ def test_the_copy_holds_everything_and_is_json(session: UnitOfWork, keyring: Key
         "Ada called: ada@shop.example is gone",
     )
     assert "a colleague" not in json.dumps(copy), "another person's data"
-    assert copy["suppressed"] is False
+    assert copy["suppressed"] == []
+    suppress(session, keyring, "ada@shop.example", "bounced", "relay", NOW)
+    assert [one["reason"] for one in exported(session, keyring, "ada@shop.example")["suppressed"]] == [
+        "bounced"
+    ]
+
+
+def test_the_copy_explains_every_mail(
+    session: UnitOfWork, keyring: KeyRing, known: int, campaign_id: int
+) -> None:
+    jacket = session.scalars(select(Product).where(Product.sku == "J1")).one()
+    send = session.scalars(select(Send).where(Send.customer_id == known)).one()
+    send.picks = [[jacket.id, "bought_together", 7, "Wool Hat"]]
+    session.flush()
+    [told] = exported(session, keyring, "ada@shop.example")["sends"]
+    assert (told["campaign"], told["copy"]) == ("Spring", {"subject": "For Ada"})
+    assert told["picks"] == [
+        {"sku": "J1", "title": "Rain Jacket", "reason": "bought_together", "because_of": "Wool Hat"}
+    ]
+    [facts] = told["written_by"]
+    assert facts["writer"] == "offline" and facts["verdicts"] == []
+    because = told["allowed_because"]
+    assert (because["purpose"], because["action"], because["source"]) == ("marketing", "granted", "checkout")
+    entries = exported(session, keyring, "ada@shop.example")["consents"]
+    assert because["hash"] == entries[because["position"] - 1]["hash"]
     with pytest.raises(NotFound):
-        export_customer(session, keyring, "stranger@shop.example")
+        exported(session, keyring, "stranger@shop.example")
+
+
+def test_what_a_worker_writes_after_the_erasure_is_forgotten_too(
+    session: UnitOfWork, keyring: KeyRing, known: int
+) -> None:
+    erase_by_id(session, keyring, known, NOW)
+    send = session.scalars(select(Send).where(Send.customer_id == known)).one()
+    send.status, send.picks, send.reason = "picked", [[1, "best_seller", 0, ""]], "cannot compose: Ada"
+    session.flush()
+    assert erase_again(session, known), "a worker has it in its hands"
+    session.refresh(send)
+    assert (send.picks, send.reason) == (None, "cannot compose")
+    send.status = "held_back"
+    session.flush()
+    assert not erase_again(session, known)
+    assert session.scalars(select(Erasure.customer_id)).all() == [known]
+
+
+def test_an_address_whose_key_was_retired_is_erased_all_the_same(
+    session: UnitOfWork, keyring: KeyRing, known: int
+) -> None:
+    customer = session.get_one(Customer, known)
+    stranger = KeyRing(["the-secret-of-somebody-else-0123456789abc"])
+    assert erase_by_id(session, stranger, known, NOW) == known
+    assert customer.email_cipher is None
+    assert suppressed_by(session, keyring, "ada@shop.example")[0].reason == "erased"
 
 
 def test_after_an_erasure_nothing_in_the_database_names_the_person(
@@ -159,7 +235,7 @@ def test_after_an_erasure_nothing_in_the_database_names_the_person(
     assert erase_customer(session, keyring, "ada@shop.example", NOW) == known
     tables = (
         "customers", "order_lines", "sends", "events", "slot_serves", "suppressions", "consent_entries",
-        "consent_states", "send_resolutions",
+        "consent_states", "send_resolutions", "contact_preferences", "favourites", "engagement_states", "erasures",
     )  # fmt: skip
     dump = "\n".join(
         str(row) for table in tables for row in session.execute(text(f"select t::text from {table} t"))
@@ -218,6 +294,6 @@ def test_an_erased_customer_is_in_no_audience(
 ) -> None:
     erase_customer(session, keyring, "ada@shop.example", NOW)
 
-    audience = estimate_audience(session, parse_segment({}), NOW)
+    audience = estimate_audience(session, ContactTerms(0), parse_segment({}), NOW)
     assert audience.planned + sum(audience.held_back.values()) == 3
     assert find_by_address(session, keyring, "ada@shop.example") is None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import estimate_audience
 from campaigns.audience.import_columns import Kind
 from campaigns.audience.importing import ImportResult, import_file
@@ -46,11 +47,11 @@ def test_the_retail_data_lands_whole_and_fast_and_a_second_run_changes_nothing(
     assert grown < 20_000  # kilobytes; the unpacked orders alone are 20 MB
     with db.transaction() as session:
         assert session.scalar(select(func.count()).select_from(OrderLine)) == ROWS["orders"]
-        audience = estimate_audience(session, parse_segment({}), NOW)
+        audience = estimate_audience(session, ContactTerms(0), parse_segment({}), NOW)
         assert audience.planned + sum(audience.held_back.values()) == ROWS["customers"]
         assert audience.planned > 3000
         assert set(audience.held_back) == {"never_asked", "withdrawn"}
         loyal = parse_segment({"all": [{"total_spent": {"at_least": 1000}}, {"bought": {"within_days": 60}}]})
         started = time.monotonic()
-        assert estimate_audience(session, loyal, NOW).planned > 100
+        assert estimate_audience(session, ContactTerms(0), loyal, NOW).planned > 100
         assert time.monotonic() - started < 5

@@ -84,3 +84,20 @@ def test_font_files_are_divided_as_in_path(monkeypatch: pytest.MonkeyPatch) -> N
     assert load_settings().font_files == []
     monkeypatch.setenv("TAILORMAIL_FONT_PATH", os.pathsep.join(("/fonts/a.ttf", "", "~/b.ttf")))
     assert load_settings().font_files == [Path("/fonts/a.ttf"), Path("~/b.ttf").expanduser()]
+
+
+def test_half_a_second_dkim_key_is_named(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text("x")
+    first: dict[str, object] = {"dkim_key": str(key), "dkim_selector": "s1", "dkim_domain": "x.example"}
+    for wrong, told in (
+        ({"dkim_ed25519_key": str(key)}, "needs TAILORMAIL_DKIM_ED25519_SELECTOR"),
+        ({"dkim_ed25519_key": str(key), "dkim_ed25519_selector": "s1"}, "must be another one"),
+        ({"dkim_ed25519_key": "/nowhere/k", "dkim_ed25519_selector": "s2"}, "there is no file /nowhere/k"),
+    ):
+        with pytest.raises(NotConfigured, match=told):
+            load_settings({**first, **wrong})
+    with pytest.raises(NotConfigured, match="and TAILORMAIL_DKIM_KEY as well"):
+        load_settings({"dkim_ed25519_key": str(key), "dkim_ed25519_selector": "s2"})
+    whole = load_settings({**first, "dkim_ed25519_key": str(key), "dkim_ed25519_selector": "s2"})
+    assert whole.dkim_second_key() == b"x"

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
+from campaigns.audience.ledger import verify
 from campaigns.core.db import Database, sqlalchemy_url
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.models import schema
@@ -33,6 +35,21 @@ insert into events (key, name, customer_id, at) values ('unsubscribed:1:0', 'uns
 insert into slot_serves (send_id, slot, variant, served_at, count)
   select id, 0, 'rain', now(), 3 from sends where status = 'sent';
 """
+_CONSENTS = """
+insert into customers (external_id, erased_at) select 'X' || n, case n when 3 then now() end from generate_series(1, 4) n;
+insert into consent_entries (customer_id, purpose, action, wording, source, at, evidence)
+  select c.id, (array['marketing', 'profiling'])[1 + n % 2], (array['granted', 'withdrawn'])[1 + n / 4], 'I agree, æøå',
+    'web', timestamptz '2026-01-31 10:00:00.123456+02' - n * interval '1 day',
+    case when c.erased_at is null then 'form ' || n else '' end
+  from generate_series(0, 6) n cross join customers c where c.id < 4;
+insert into consent_states (customer_id, purpose, granted, entry_id, at)
+  select distinct on (customer_id, purpose) customer_id, purpose, action = 'granted', id, at
+  from consent_entries order by customer_id, purpose, at desc, id desc;
+"""
+_LEDGER = (
+    "select md5(string_agg(row(id, customer_id, purpose, action, wording, source, at, evidence, recorded_at)::text, "
+    "'|' order by id)) from consent_entries"
+)
 _DIGESTS = {
     "sends": "select md5(string_agg(row(id, campaign_id, customer_id, status, reason, claimed_by, not_before, "
     "copy_id, picks, created_at)::text, '|' order by id)) from sends",
@@ -118,3 +135,35 @@ def test_what_went_out_on_the_day_of_the_upgrade_counts_for_that_day(first_versi
         assert session.scalar(
             text("select bool_and(day = (now() at time zone 'UTC')::date) from campaign_days")
         )
+
+
+def test_consents_of_the_first_version_are_chained_as_they_are_and_back(first_version: Database) -> None:
+    with first_version.transaction() as session:
+        session.execute(text(_CONSENTS))
+        before = session.scalar(text(_LEDGER))
+    assert schema.upgrade(first_version) == ("0001", schema.head())
+    with first_version.transaction() as session:
+        assert session.scalar(text(_LEDGER)) == before
+        report = verify(session)
+        assert report.whole, report.first
+        assert (report.entries, report.customers) == (21, 3)
+        in_order = text(
+            "select bool_and(position = n) from (select position, "
+            "row_number() over (partition by customer_id order by id) n from consent_entries) e"
+        )
+        assert session.scalar(in_order)
+        session.execute(text("insert into consent_entries (customer_id, purpose, action, at) "
+                             "select id, 'open_location', 'withdrawn', now() from customers where erased_at is null"))  # fmt: skip
+        assert verify(session).entries == 24
+        session.rollback()
+    with first_version.transaction() as session:
+        config = schema._config()
+        config.attributes["connection"] = session.connection()
+        command.downgrade(config, "0006")
+        assert session.scalar(text(_LEDGER)) == before
+        with pytest.raises(DBAPIError, match="append-only"), session.begin_nested():
+            session.execute(text("delete from consent_entries"))
+        session.execute(text("insert into consent_entries (customer_id, purpose, action, at) "
+                             "values (4, 'marketing', 'granted', now())"))  # fmt: skip
+        command.upgrade(config, "0007")
+        assert session.scalar(text("select max(position) from consent_entries where customer_id = 4")) == 1

@@ -94,7 +94,7 @@ def test_the_example_environment_names_settings() -> None:
 
 def commands() -> dict[str, list[str]]:
     """What the units and the Procfile start, with their variables filled in."""
-    filled = {"WEB_PORT": "8025", "WEB_PROCESSES": "1"}
+    filled = {"WEB_PORT": "8025", "WEB_PROCESSES": "1", "INBOUND_PORT": "8026"}
     found = {}
     for path in SERVICES:
         for env in SETS if "@" in path.name else [None]:

@@ -184,6 +184,7 @@ def test_dkim_keys(doctor: Doctor, tmp_path: Path, bits: int, severity: str) -> 
     _, found = doctor(dkim_key=pem, dkim_selector="s1", dkim_domain="example.com")
     assert found["DKIM"]["severity"] == severity
     assert "dig +short TXT s1._domainkey.example.com" in found["DKIM"]["says"]
+    assert "s1._domainkey.example.com TXT v=DKIM1; k=rsa; p=MI" in found["DKIM"]["says"]
     pem.write_text("no key at all")
     assert (
         doctor(dkim_key=pem, dkim_selector="s1", dkim_domain="example.com")[1]["DKIM"]["severity"] == "error"

@@ -267,12 +267,12 @@ def test_the_preference_page_and_an_erasure_are_told_at_once(shop: Runtime, samp
             )
         ).one()
     token = shop.signer.sign("preferences", 0, customer_id, 0)
-    granted = shop.feedback.preferences(token).granted
+    granted = shop.preferences.of(token).granted
     shop.state_shelf.put(shop.open_states.of([customer_id]))
     assert shop.state_shelf.read([customer_id])[customer_id].tracking
-    shop.feedback.set_preferences(token, granted - {"open_tracking"}, "words")
+    shop.preferences.set_preferences(token, granted - {"open_tracking"}, "words")
     assert not shop.state_shelf.read([customer_id])[customer_id].tracking
-    shop.feedback.set_preferences(token, granted, "words")
+    shop.preferences.set_preferences(token, granted, "words")
     assert shop.state_shelf.read([customer_id])[customer_id].tracking
     with shop.db.transaction() as session:
         email = load_addressees(session, shop.keyring, [customer_id])[customer_id].email

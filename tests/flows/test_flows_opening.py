@@ -64,8 +64,8 @@ def shown(runtime: Runtime, send: Send, asker: Asker = THUNDERBIRD) -> str:
 
 def withdraw(runtime: Runtime, send: Send, purpose: str) -> None:
     token = runtime.signer.sign("preferences", send.campaign_id, send.customer_id, send.id)
-    granted = runtime.feedback.preferences(token).granted
-    runtime.feedback.set_preferences(token, granted - {purpose}, "the page's words")
+    granted = runtime.preferences.of(token).granted
+    runtime.preferences.set_preferences(token, granted - {purpose}, "the page's words")
 
 
 @pytest.mark.parametrize(("sky", "kind"), [("rain", "rain"), ("snow", "snow"), ("clear", "clear")])
@@ -153,13 +153,13 @@ def test_unsubscribing_is_idempotent_and_the_next_campaign_leaves_the_person_out
 ) -> None:
     send = tracked_send(sent, "rain")
     token = sent.signer.sign("unsubscribe", send.campaign_id, send.customer_id, send.id)
-    sent.feedback.check_unsubscribe(token)
+    sent.unsubscribing.check(token)
     with sent.db.transaction() as session:
         assert session.get_one(ConsentState, (send.customer_id, "marketing")).granted, (
             "asking changes nothing"
         )
     for _ in range(2):
-        sent.feedback.unsubscribe(token)
+        sent.unsubscribing.by_link(token)
     before = sent.reporting.report(send.campaign_id)
     assert before.unsubscribes == 1
     second = sent.campaigns.create_from_file(sample.second_campaign)
@@ -177,7 +177,7 @@ def test_unsubscribing_is_idempotent_and_the_next_campaign_leaves_the_person_out
 def test_a_token_of_another_kind_does_not_unsubscribe(sent: Runtime, kind: str) -> None:
     send = tracked_send(sent, "rain")
     with pytest.raises(BadToken):
-        sent.feedback.unsubscribe(sent.signer.sign(kind, send.customer_id, send.id))
+        sent.unsubscribing.by_link(sent.signer.sign(kind, send.customer_id, send.id))
 
 
 def test_the_mail_in_a_browser_is_the_one_that_was_sent(sent: Runtime, sample: SampleFiles) -> None:
@@ -205,7 +205,7 @@ def test_a_preview_shows_any_weather_and_says_why(sent: Runtime, sample: SampleF
     assert hero(sample, "snow") in snow.letter.rendered.html
     assert len(rain.explained()["picks"]) == 4
     links = rain.letter.content.links
-    sent.feedback.unsubscribe(links.unsubscribe.rpartition("/")[2])
+    sent.unsubscribing.by_link(links.unsubscribe.rpartition("/")[2])
     with sent.db.transaction() as session:
         assert (
             session.scalar(text("select count(*) from consent_entries where source like '%unsubscribe'")) == 0
@@ -284,12 +284,12 @@ def test_links_of_mails_from_before_tokens_said_the_campaign_still_work(sent: Ru
     assert url == "https://fjellandfern.example/p/JKT-06", "where the picture pointed that was shown"
     assert sent.viewing.in_browser(sign("view", send.id)).count("/i/")
     token = sign("preferences", send.customer_id, send.id)
-    assert "marketing" in sent.feedback.preferences(token).granted
-    sent.feedback.unsubscribe(sign("unsubscribe", send.customer_id, send.id))
-    assert "marketing" not in sent.feedback.preferences(token).granted
+    assert "marketing" in sent.preferences.of(token).granted
+    sent.unsubscribing.by_link(sign("unsubscribe", send.customer_id, send.id))
+    assert "marketing" not in sent.preferences.of(token).granted
     assert sent.reporting.report(send.campaign_id).unsubscribes == 1
     with pytest.raises(BadToken):
-        sent.feedback.unsubscribe(sign("unsubscribe", send.customer_id))
+        sent.unsubscribing.by_link(sign("unsubscribe", send.customer_id))
     with pytest.raises(NotFound):
         sent.feedback.click(sign("click", 10**9, 1, 0), THUNDERBIRD)
 

@@ -105,10 +105,10 @@ def test_links_of_dropped_mails_still_work(years_ago: Runtime, sample: SampleFil
         years_ago.viewing.in_browser(sign("view", OLD, send.id))
 
     token = sign("preferences", OLD, send.customer_id, send.id)
-    assert "marketing" in years_ago.feedback.preferences(token).granted
+    assert "marketing" in years_ago.preferences.of(token).granted
     for _ in range(2):
-        years_ago.feedback.unsubscribe(sign("unsubscribe", OLD, send.customer_id, send.id))
-    assert "marketing" not in years_ago.feedback.preferences(token).granted
+        years_ago.unsubscribing.by_link(sign("unsubscribe", OLD, send.customer_id, send.id))
+    assert "marketing" not in years_ago.preferences.of(token).granted
     with years_ago.db.transaction() as session:
         events = session.scalars(select(Event)).all()
     assert [(e.name, e.campaign_id, e.send_id) for e in events] == [("unsubscribed", 0, send.id)]

@@ -109,7 +109,7 @@ def test_unsubscribing_while_it_runs_stops_mail_not_yet_sent(shop: Runtime, samp
     shop.sending.plan(campaign_id)
     with shop.db.transaction() as session:
         send = session.scalars(select(Send).where(Send.status == "planned").limit(1)).one()
-    shop.feedback.unsubscribe(shop.signer.sign("unsubscribe", send.campaign_id, send.customer_id, send.id))
+    shop.unsubscribing.by_link(shop.signer.sign("unsubscribe", send.campaign_id, send.customer_id, send.id))
     while shop.sending.send_batch(campaign_id).claimed:
         pass
     with shop.db.transaction() as session:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
+from campaigns.audience.consent import record
 from campaigns.core.clock import FixedClock, SystemClock
 from campaigns.core.db import Database
 from campaigns.flows.send_moves import Intent, begin
@@ -35,6 +36,7 @@ def a_campaign(
             customer = Customer(external_id=f"{campaign.id}-{number}")
             session.add(customer)
             session.flush()
+            record(session, customer.id, "marketing", "granted", "I agree", "test", NOW)
             session.add(
                 Send(campaign_id=campaign.id, customer_id=customer.id, status="claimed", claimed_by="w")
             )

@@ -17,8 +17,9 @@ from opentime_samples import picture
 from PIL import Image
 
 from campaigns.core.errors import BadInput, Rejected, ServiceUnavailable
+from campaigns.core.public_http import is_public, origin_of
 from campaigns.opentime.drawing import picture_fetch
-from campaigns.opentime.drawing.picture_fetch import PictureFetcher, is_public, origin_of
+from campaigns.opentime.drawing.picture_fetch import PictureFetcher
 from campaigns.opentime.drawing.pictures import LARGEST_BYTES
 from tests.shop_site import ShopSite, shop_site
 

@@ -19,10 +19,11 @@ import pytest
 import redis
 
 from campaigns.core.embedded_redis import EmbeddedRedis
+from campaigns.core.spool import abandoned
 from campaigns.opentime.serving import serve_log as serve_log_module
 from campaigns.opentime.serving.serve import Malformed, ServeGroup, pack, unpack
 from campaigns.opentime.serving.serve_log import ServeLog, adopt
-from campaigns.opentime.serving.serve_spool import ServeSpool, abandoned
+from campaigns.opentime.serving.serve_spool import ServeSpool, groups_in
 from campaigns.opentime.serving.serve_stream import STREAM, ServeStream
 from tests.opentime.opentime_serves import AT, impatient, serve, serve_log
 
@@ -168,7 +169,7 @@ def test_a_redis_that_hangs_holds_up_nobody(tmp_path: Path, spools: Path) -> Non
         log.close()
     took.sort()
     assert took[1000] < 0.001 and took[-20] < 0.05
-    groups = [group for spool in abandoned(spools) for group in spool.groups()]
+    groups = [group for spool in abandoned(spools) for group in groups_in(spool.lines())]
     assert sum(len(unpack(group.body)[0]) for group in groups) == 2000
 
 
@@ -225,7 +226,8 @@ _FULL = """
 import resource, signal, sys
 from pathlib import Path
 from campaigns.opentime.serving.serve import pack
-from campaigns.opentime.serving.serve_spool import ServeSpool, abandoned
+from campaigns.core.spool import abandoned
+from campaigns.opentime.serving.serve_spool import ServeSpool, groups_in
 from tests.opentime.opentime_serves import serve
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder = Path(sys.argv[1])
@@ -241,7 +243,7 @@ for group in groups:
 assert 5 <= len(kept) < 8, kept
 spool.close()
 (found,) = abandoned(folder)
-assert [group.id for group in found.groups()] == kept
+assert [group.id for group in groups_in(found.lines())] == kept
 """
 
 
@@ -258,7 +260,7 @@ from tests.opentime.opentime_serves import serve
 spool = ServeSpool(Path(sys.argv[1]))
 for n in range(3):
     spool.append(pack([(serve(n), 2)]))
-os.write(spool._file.fileno(), b"0123abcd half a li")
+os.write(spool._spool._file.fileno(), b"0123abcd half a li")
 print("written", flush=True)
 time.sleep(60)
 """
@@ -297,7 +299,7 @@ def test_a_child_leaves_to_its_parent_what_is_its_parents(own_redis: EmbeddedRed
     log.close()
     found: Counter[int] = Counter()
     for spool in abandoned(spools):
-        found += Counter(one.send_id for group in spool.groups() for one in unpack(group.body)[0])
+        found += Counter(one.send_id for group in groups_in(spool.lines()) for one in unpack(group.body)[0])
     assert found == Counter({1: 1, 2: 1, 3: 1})
 
 

@@ -121,8 +121,8 @@ class OpensSite:
     def withdraw(self, ref: SendRef) -> float:
         """As by the page of preferences; returns when it was answered (time.monotonic)."""
         token = self.runtime.signer.sign("preferences", ref.campaign_id, ref.customer_id, ref.send_id)
-        granted = self.runtime.feedback.preferences(token).granted
-        self.runtime.feedback.set_preferences(token, granted - {"open_tracking"}, "words")
+        granted = self.runtime.preferences.of(token).granted
+        self.runtime.preferences.set_preferences(token, granted - {"open_tracking"}, "words")
         return time.monotonic()
 
     # The parts, and how they break.

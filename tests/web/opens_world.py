@@ -83,7 +83,7 @@ class World:
         """Exactly these purposes, as set on the page of preferences."""
         sign = self.runtime.signer.sign
         token = sign("preferences", ref.campaign_id, ref.customer_id, ref.send_id)
-        self.runtime.feedback.set_preferences(token, frozenset(purposes), "words")
+        self.runtime.preferences.set_preferences(token, frozenset(purposes), "words")
         self.runtime.open_states.write_through([ref.customer_id])
 
     def token(self, ref: SendRef, slot: int = 0) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -134,13 +135,13 @@ class TestDatabaseAway:
     """PostgreSQL does not answer: pictures go on, the rest says so and asks to come again."""
 
     @pytest.fixture
-    def broken(self, story: Story) -> Iterator[FlaskClient]:
+    def broken(self, story: Story, tmp_path: Path) -> Iterator[FlaskClient]:
         there = story.runtime.settings
         settings = load_settings(
             {
                 "database_url": "postgresql://127.0.0.1:9/nothing",
                 "redis_url": there.redis_url,
-                "data_dir": there.folder,
+                "data_dir": tmp_path,
                 "secret_key": there.secret_key,
             }
         )
@@ -155,11 +156,20 @@ class TestDatabaseAway:
         assert response.status_code == 200
         assert response.content_type.startswith("image/")
 
-    def test_unsubscribing_asks_to_come_again(self, broken: FlaskClient, story: Story) -> None:
-        ref = story.take()
-        response = broken.post(f"/u/{story.token('unsubscribe', ref.customer_id, ref.send_id)}")
-        assert response.status_code == 503
-        assert int(response.headers["Retry-After"]) > 0
+    def test_unsubscribing_works_and_is_put_by(
+        self, broken: FlaskClient, story: Story, tmp_path: Path
+    ) -> None:
+        one, all_of_it = story.take(), story.take()
+        by_link = broken.post(f"/u/{story.token('unsubscribe', one.customer_id, one.send_id)}")
+        assert by_link.status_code == 200
+        page = f"/p/{story.token('preferences', all_of_it.customer_id, all_of_it.send_id)}"
+        assert broken.get(page).status_code == 503
+        by_page = broken.post(page, data={"action": "none"})
+        assert by_page.status_code == 200 and "You are unsubscribed" in by_page.get_data(as_text=True)
+        (file,) = (tmp_path / "unsubscribes").glob("*.spool")
+        wishes = [json.loads(line[9:]) for line in file.read_bytes().splitlines()]
+        assert [wish[1] for wish in wishes] == [one.customer_id, all_of_it.customer_id]
+        assert [wish[5:] for wish in wishes] == [[], [True]]
 
     def test_the_console_says_so(self, broken: FlaskClient) -> None:
         with broken.session_transaction("/console/") as session:

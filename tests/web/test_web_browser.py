@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from web_story import NAME, PASSWORD, Story, description, picture
 
+from campaigns.delivery.capture import list_captured
+
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
     "--no-sandbox",
@@ -95,8 +97,9 @@ def test_no_page_is_wider_than_the_screen(
     sign_in(tab, first_link)
     tab.set_viewport_size({"width": width, "height": 800})
     number = story.sent
+    mail = list_captured(story.runtime.settings.captured_mail, limit=1)[0].message_id.strip("<>")
     pages = (
-        "/console/", f"/console/campaigns/{number}", f"/console/campaigns/{number}/preview",
+        "/console/", f"/console/outbox/{mail}", f"/console/campaigns/{number}", f"/console/campaigns/{number}/preview",
         f"/console/campaigns/{number}/report", "/console/outbox", "/console/campaigns/999",
         f"/p/{story.token('preferences', 3, 3)}", f"/u/{story.token('unsubscribe', 3, 3)}", "/c/x",
     )  # fmt: skip

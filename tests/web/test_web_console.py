@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from web_story import COLOURS, Story, description, picture
 
+from campaigns.audience.consent import why_allowed
 from campaigns.delivery.capture import list_captured
 from campaigns.insight.report import Report
 from campaigns.models import Campaign, Customer, SlotServe
@@ -218,6 +219,30 @@ class TestOutbox:
         assert "/i/" in framed
         assert "List-Unsubscribe" in html
 
+    def test_a_mail_says_by_which_consent_it_was_allowed(self, signed_in: FlaskClient, story: Story) -> None:
+        send = story.take()
+        mails = list_captured(story.runtime.settings.captured_mail, limit=5000)
+        prefix = f"<{send.campaign_id}.{send.send_id}."
+        mail = next(mail for mail in mails if mail.message_id.startswith(prefix))
+        with story.runtime.db.transaction() as session:
+            allowed = why_allowed(session, send.campaign_id, send.send_id)
+            number = session.get_one(Customer, send.customer_id).external_id
+        assert allowed is not None
+        preview = f"/console/campaigns/{story.sent}/preview?other={number}"
+        for place in (f"/console/outbox/{mail.message_id.strip('<>')}", preview):
+            html = unescape(page(signed_in, place))
+            assert "This mail was allowed because the customer agreed to <b>marketing</b>" in html
+            assert allowed.wording in html and allowed.hash in html
+            assert f"entry {allowed.entry_id}, position {allowed.position}" in html
+
+    def test_a_mail_that_is_only_looked_at_says_by_which_consent_it_would_be(
+        self, signed_in: FlaskClient, story: Story
+    ) -> None:
+        with story.runtime.db.transaction() as session:
+            number = session.get_one(Customer, story.take().customer_id).external_id
+        html = page(signed_in, f"/console/campaigns/{story.draft}/preview?other={number}")
+        assert "This mail would be allowed because" in html
+
     def test_the_picture_last_shown_is_shown(self, signed_in: FlaskClient, story: Story) -> None:
         public, seen, unseen = story.runtime.settings.public_url, story.take(), story.take()
         with story.runtime.db.transaction() as session:
@@ -263,3 +288,13 @@ def test_other_words() -> None:
     assert share_words(1, 1000) == "0.1 %" and share_words(1, 2) == "50 %" and share_words(0, 0) == ""
     assert moment_words("2026-11-21T03:39:00+00:00") == "21 Nov 2026, 03:39 UTC"
     assert moment_words(None) == "–"
+
+
+def test_preflight_says_what_is_wrong_and_a_draft_leads_there(signed_in: FlaskClient, story: Story) -> None:
+    where = f"/console/campaigns/{story.draft}/preflight"
+    assert where in page(signed_in, f"/console/campaigns/{story.draft}")
+    assert f"/{story.sent}/preflight" not in page(signed_in, f"/console/campaigns/{story.sent}")
+    story.runtime.spam_judge = None
+    html = page(signed_in, where)
+    assert "Nothing stands in the way of approval" in html and "Link not checked" in html
+    page(signed_in, "/console/campaigns/999999/preflight", status=404)

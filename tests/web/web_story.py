@@ -52,7 +52,7 @@ class Story:
 
     def granted(self, customer_id: int) -> frozenset[str]:
         """What this customer agrees to now."""
-        return self.runtime.feedback.preferences(self.token("preferences", customer_id, 0)).granted
+        return self.runtime.preferences.of(self.token("preferences", customer_id, 0)).granted
 
     def events(self, name: str, send_id: int) -> list[Event]:
         """What is recorded of a mail."""

@@ -12,6 +12,8 @@ from typing import cast
 from flask import url_for
 from sqlalchemy.orm import Session
 
+from campaigns.audience.consent import Allowed, why_allowed
+from campaigns.compose.identity import parse_message_id
 from campaigns.compose.links import PIXEL_SLOT, read_open
 from campaigns.core.errors import BadToken
 from campaigns.flows.mailed import campaign_of
@@ -43,6 +45,16 @@ def read_mail(message: bytes) -> ReadMail:
         html=_body(mail, "html"),
         text=_body(mail, "plain"),
     )
+
+
+def allowed_by(runtime: Runtime, message_id: str) -> Allowed | None:
+    """The consent by which this mail was allowed; None for a mail of no campaign, or one that is forgotten."""
+    try:
+        campaign_id, send_id = parse_message_id(runtime.signer, message_id)
+    except BadToken:
+        return None
+    with runtime.db.transaction() as session:
+        return why_allowed(session, campaign_id, send_id)
 
 
 def picture_origins(html: str, *more: str) -> set[str]:

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from campaigns.delivery.capture import count_captured, list_captured, read_captured
-from web.console.mailview import picture_origins, read_mail, without_opens
+from web.console.mailview import allowed_by, picture_origins, read_mail, without_opens
 from web.parts import runtime
 from web.security import policy_showing_mail
 
@@ -37,6 +37,7 @@ def show(message_id: str) -> ResponseReturnValue:
     """One mail as its recipient sees it; looking at it here counts as nobody's open."""
     mail = read_mail(read_captured(runtime().settings.captured_mail, message_id))
     html = without_opens(runtime(), mail.html)
-    response = make_response(render_template("console/captured.html", mail=mail, html=html))
+    allowed = allowed_by(runtime(), message_id)
+    response = make_response(render_template("console/captured.html", mail=mail, html=html, allowed=allowed))
     response.headers["Content-Security-Policy"] = policy_showing_mail(picture_origins(html))
     return response

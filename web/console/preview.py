@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
+from campaigns.audience.consent import Allowed, why_allowed
 from campaigns.compose.content import reason_words
 from campaigns.core.errors import BadInput, NotFound, TellThePerson
 from campaigns.flows.viewing import Preview, Scene, shown_as
+from campaigns.models import Customer, Send
 from campaigns.opentime.weather.weather import Condition
 from web.console.mailview import picture_origins, read_mail
 from web.console.samples import cities, sample_customers
@@ -45,6 +49,14 @@ class _Asked:
     wind: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A mail that was really begun; `sent_at` is None where it did not leave, or nobody knows."""
+
+    sent_at: datetime | None
+    allowed: Allowed
+
+
 @blueprint.get("/campaigns/<int:number>/preview")
 def preview(number: int) -> ResponseReturnValue:
     """The form, and the mail it asks for; without a customer the first of the samples."""
@@ -67,6 +79,7 @@ def preview(number: int) -> ResponseReturnValue:
         mail=read_mail(mail.letter.message) if mail else None,
         picks=_reasons(mail) if mail else [],
         slots=_shown(mail) if mail else [],
+        begun=_begun(number, mail.customer) if mail else None,
     )
     response = make_response(html, answer_for(problem).status if problem else 200)
     origins = picture_origins(mail.letter.rendered.html, runtime().settings.public_url) if mail else set()
@@ -105,6 +118,20 @@ def _reasons(mail: Preview) -> list[dict[str, str]]:
         }
         for pick, view in zip(mail.picks, mail.letter.content.picks, strict=True)
     ]
+
+
+def _begun(number: int, external_id: str) -> _Begun | None:
+    """This campaign's mail to this customer, once there is one, with the consent by which it was begun."""
+    with runtime().db.transaction() as session:
+        send = session.scalar(
+            select(Send)
+            .join(Customer, Customer.id == Send.customer_id)
+            .where(
+                Send.campaign_id == number, Customer.external_id == external_id, Send.intent_at.is_not(None)
+            )
+        )
+        allowed = why_allowed(session, number, send.id) if send else None
+        return _Begun(send.sent_at, allowed) if send and allowed else None
 
 
 def _shown(mail: Preview) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from wtforms.validators import EqualTo, InputRequired, Length, Regexp
 from campaigns.core.errors import Conflict
 from campaigns.core.log import get_logger
 from web.console.users import SignedIn, authenticate, awaits_first, check_first, use_first
+from web.limits import SIGN_IN_LIMIT, limited
 from web.parts import runtime
 from web.security import CONSOLE_PATH
 
@@ -63,6 +64,7 @@ class FirstForm(FlaskForm):
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
+@limited(SIGN_IN_LIMIT, "POST")
 def login() -> ResponseReturnValue:
     """Ask for name and password."""
     onward = _inside(request.args.get("next", ""))
@@ -89,6 +91,7 @@ def logout() -> ResponseReturnValue:
 
 
 @blueprint.route("/first/<token>", methods=["GET", "POST"])
+@limited(SIGN_IN_LIMIT, "POST")
 def first(token: str) -> ResponseReturnValue:
     """The first person chooses a name and a password; then the link is used up."""
     check_first(runtime(), token)

@@ -18,6 +18,23 @@ STATUS_WORDS: Mapping[str, str] = {
     "sent": "Sent",
     "cancelled": "Cancelled",
 }
+HELD_BACK_WORDS: Mapping[str, str] = {
+    "never_asked": "never asked for marketing mail",
+    "withdrawn": "withdrew the consent to marketing mail",
+    "suppressed": "address or domain is suppressed",
+    "no_address": "no address",
+    "erased": "erased",
+    "paused": "paused mail until later",
+    "topic_muted": "wants no mail about this topic",
+    "snoozed": "looked at none of the last mails",
+    "not_asked": "need not be asked for permission",
+    "frequency_wish": "wants fewer mails",
+    "frequency_cap": "got as many mails as the frequency cap allows",
+}
+CAMPAIGN_KINDS: Mapping[str, str] = {
+    "marketing": "marketing",
+    "repermission": "asks those who never look whether they still want mail",
+}
 SLOT_KINDS: Mapping[str, str] = {
     "weather_pick": "a card of the customer’s best pick for the weather",
     "live_product": "a card of one of the customer’s picks, with price and stock of the moment",
@@ -125,6 +142,11 @@ def signal_words(signal: str) -> str:
     return _SIGNALS.get(signal, signal)
 
 
+def held_back_words(reason: str) -> str:
+    """Why a customer is not mailed."""
+    return HELD_BACK_WORDS.get(reason, plain_words(reason))
+
+
 def plain_words(name: str) -> str:
     """`call_to_action` -> `call to action`."""
     return name.replace("_", " ").replace("-", " ")
@@ -150,12 +172,14 @@ def install_filters(app: Flask) -> None:
         ("when_words", when_words),
         ("moment", moment_words),
         ("signal_words", signal_words),
+        ("held_back_words", held_back_words),
         ("plain_words", plain_words),
         ("number", number_words),
         ("share", share_words),
     ):
         app.add_template_filter(function, name)
     app.add_template_global(STATUS_WORDS, "STATUS_WORDS")  # type: ignore[arg-type]
+    app.add_template_global(CAMPAIGN_KINDS, "CAMPAIGN_KINDS")  # type: ignore[arg-type]
     app.add_template_global(SLOT_KINDS, "SLOT_KINDS")  # type: ignore[arg-type]
     app.add_template_global(PLACE_WORDS, "PLACE_WORDS")  # type: ignore[arg-type]
     app.add_template_global(WEATHER_SIGNS, "WEATHER_SIGNS")  # type: ignore[arg-type]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from web.public import clicks, health, opens, preferences, unsubscribe, view
+from web.public import clicks, health, opens, own_data, preferences, signup, unsubscribe, view
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     opens.blueprint,
     clicks.blueprint,
     unsubscribe.blueprint,
     preferences.blueprint,
+    own_data.blueprint,
+    signup.blueprint,
     view.blueprint,
     health.blueprint,
 )

@@ -55,14 +55,16 @@ class ByteShelf:
         except _AWAY as error:
             self._rest(error)
 
-    def remove_all(self, keys: Sequence[str]) -> None:
-        """Keep these no longer, if Redis is there; otherwise they go when their time is over."""
+    def remove_all(self, keys: Sequence[str]) -> bool:
+        """Keep these no longer; False where Redis is away, and they go only when their time is over."""
         if not keys:
-            return
+            return True
         try:
             self._redis.delete(*(self._prefix + key for key in keys))
         except _AWAY as error:
             self._rest(error)
+            return False
+        return True
 
     def _rest(self, error: Exception) -> None:
         self._rests_until = time.monotonic() + _REST_SECONDS

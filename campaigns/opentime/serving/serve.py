@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -40,6 +42,7 @@ class Serve:
     n: int = 1
 
 
+_CUSTOMER = [field.name for field in fields(Serve)].index("customer_id")
 # All but the last, which is `n`.
 _FIELDS = attrgetter(*[field.name for field in fields(Serve)][:-1])
 
@@ -86,6 +89,33 @@ def unpack(body: bytes) -> tuple[list[Serve], int]:
         raise Malformed(type(error).__name__) from None
     fit = [serve for serve in serves if _is_fit(serve)]
     return fit, len(serves) - len(fit)
+
+
+def mentions(body: bytes, customer_ids: Collection[int]) -> bool:
+    """Whether something in a group was served to one of these customers; of an unreadable one, whether it may be."""
+    if not any(_number(customer_id).search(body) for customer_id in customer_ids):
+        return False
+    try:
+        return without_customers(body, customer_ids) != body
+    except Malformed:
+        return True
+
+
+def without_customers(body: bytes, customer_ids: Collection[int]) -> bytes | None:
+    """The group without what was served to these customers, as it is where that is nothing; None where all of it is.
+
+    Raises:
+        Malformed: it is no group that this version understands.
+    """
+    try:
+        raw = json.loads(body)
+        serves = raw["serves"]
+        kept = [row for row in serves if row[_CUSTOMER] not in customer_ids]
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise Malformed(type(error).__name__) from None
+    if len(kept) == len(serves):
+        return body
+    return _as_json({**raw, "serves": kept}) if kept else None
 
 
 def group_id(text: str) -> uuid.UUID:
@@ -143,6 +173,11 @@ def _can_be_kept(text: str) -> bool:
 
 def _no_number(word: str) -> float:
     raise ValueError(f"{word} is no number in JSON")
+
+
+@lru_cache(maxsize=1024)
+def _number(number: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<!\d)%d(?!\d)" % number)
 
 
 def _as_json(raw: object) -> bytes:

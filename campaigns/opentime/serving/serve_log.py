@@ -25,8 +25,9 @@ import redis
 from campaigns.core.log import get_logger
 from campaigns.core.meters import Meters
 from campaigns.core.remembering import Remembered
+from campaigns.core.spool import abandoned
 from campaigns.opentime.serving.serve import Serve, ServeGroup, Shown, pack
-from campaigns.opentime.serving.serve_spool import ServeSpool, abandoned
+from campaigns.opentime.serving.serve_spool import ServeSpool, groups_in
 from campaigns.opentime.serving.serve_stream import ServeStream
 
 log = get_logger(__name__)
@@ -334,7 +335,7 @@ def adopt(stream: ServeStream, spools: Path) -> int:
     """
     moved = 0
     for spool in abandoned(spools):
-        moved += move(stream, spool.groups())
+        moved += move(stream, groups_in(spool.lines()))
         spool.remove()
     if moved:
         log.warning("spools_of_the_dead_moved", groups=moved)

@@ -5,10 +5,10 @@ Everything here raises redis.RedisError (or OSError) where Redis is away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from campaigns.opentime.serving.serve import Malformed, Serve, ServeGroup, unpack
+from campaigns.opentime.serving.serve import Malformed, Serve, ServeGroup, mentions, unpack, without_customers
 
 STREAM = "tailormail:open:serves"
 REFUSED = STREAM + ":refused"
@@ -17,6 +17,7 @@ _REFUSED_SECONDS = 14 * 24 * 3600
 # More than gather in the two seconds between drainings; where draining is behind, the database comes next.
 _MOST_LOOKED_AT = 400
 _A_PAGE = 20
+_GROUPS_A_PAGE = 200
 
 
 class Entry(NamedTuple):
@@ -89,6 +90,40 @@ class ServeStream:
             looked_at += len(page)
             before = "(" + page[-1][0].decode()
         return found
+
+    def forget(self, customer_ids: Collection[int]) -> None:
+        """Take out of everything that waits here, and that was put aside, what was served to these customers.
+
+        A group keeps its number: should it be drained at this very moment, what is put back counts as known.
+        """
+        for entry in self._all(STREAM):
+            if not mentions(entry.body, customer_ids):
+                continue
+            try:
+                rest = without_customers(entry.body, customer_ids)
+            except Malformed:
+                continue  # Draining puts it aside; there it is found by whoever looks again.
+            if rest != entry.body:
+                self._replace(entry, rest)
+        for entry in self._all(REFUSED):
+            if mentions(entry.body, customer_ids):
+                self._redis.xdel(REFUSED, entry.place)
+
+    def _all(self, stream: str) -> Iterator[Entry]:
+        after = "-"
+        while page := self._redis.xrange(stream, min=after, count=_GROUPS_A_PAGE):
+            for place, fields in page:
+                yield Entry(
+                    place, fields.get(b"id", b"").decode("ascii", "replace"), fields.get(b"body", b"")
+                )
+            after = "(" + page[-1][0].decode()
+
+    def _replace(self, entry: Entry, body: bytes | None) -> None:
+        with self._redis.pipeline(transaction=True) as pipeline:
+            if body is not None:
+                pipeline.xadd(STREAM, {"id": entry.group, "body": body})
+            pipeline.xdel(STREAM, entry.place)
+            pipeline.execute()
 
     def waiting(self) -> tuple[int, float]:
         """How many groups wait, and for how many seconds the first of them has done so."""

@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from campaigns.core.errors import Rejected, ServiceUnavailable
-from campaigns.opentime.http_body import TooLong, TooSlow, body_of
+from campaigns.core.http_body import TooLong, TooSlow, body_of
 
 SERVICE = "weather"
 LIMIT_SECONDS = 60.0  # how long a service is left alone that says "too many" without saying how long

@@ -50,6 +50,14 @@ def upgrade() -> None:
         postgresql_where="state <> 'active'",
     )
     op.create_table(
+        "erasures",
+        sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("begun", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("done", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_erasures")),
+    )
+    op.create_table(
         "notices",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -171,8 +179,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_signups_email_hmac"), "signups", ["email_hmac"], unique=False)
     op.create_index(op.f("ix_signups_expires_at"), "signups", ["expires_at"], unique=False)
+    op.add_column(
+        "campaign_transitions",
+        sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    )
     op.add_column("campaigns", sa.Column("topic", sa.Text(), server_default="", nullable=False))
     op.add_column("campaigns", sa.Column("kind", sa.Text(), server_default="marketing", nullable=False))
+    op.add_column("campaigns", sa.Column("engagement_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("customers", sa.Column("email_domain_hmac", sa.LargeBinary(), nullable=True))
     op.create_index(op.f("ix_customers_email_domain_hmac"), "customers", ["email_domain_hmac"], unique=False)
 
@@ -180,8 +193,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_customers_email_domain_hmac"), table_name="customers")
     op.drop_column("customers", "email_domain_hmac")
+    op.drop_column("campaigns", "engagement_at")
     op.drop_column("campaigns", "kind")
     op.drop_column("campaigns", "topic")
+    op.drop_column("campaign_transitions", "figures")
     op.drop_index(op.f("ix_signups_expires_at"), table_name="signups")
     op.drop_index(op.f("ix_signups_email_hmac"), table_name="signups")
     op.drop_table("signups")
@@ -200,6 +215,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_notices_email_hmac"), table_name="notices")
     op.drop_index(op.f("ix_notices_customer_id"), table_name="notices")
     op.drop_table("notices")
+    op.drop_table("erasures")
     op.drop_index(
         "ix_engagement_states_quiet", table_name="engagement_states", postgresql_where="state <> 'active'"
     )

@@ -1,0 +1,68 @@
+"""`tailormail api-key`: keys for programs that use /api/v1."""
+
+from __future__ import annotations
+
+import click
+
+from campaigns.commands.output import as_json, show_table
+
+# As in models/api_key.py, which would load SQLAlchemy for `--help`; a test compares them.
+SCOPES = ("read", "write", "privacy")
+
+
+@click.group(name="api-key")
+def api_key() -> None:
+    """Make, list and revoke keys of programs that use /api/v1."""
+
+
+@api_key.command()
+@click.argument("name")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="Repeatable; default: read."
+)
+@click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+def create(name: str, scopes: tuple[str, ...], json_: bool) -> None:
+    """Make a key and print it, this once: only its hash is kept."""
+    from campaigns.commands.parts import connected
+
+    with connected() as runtime:
+        key = runtime.api_keys.create(name, scopes or ("read",))
+    as_json({"name": name, "key": key}) if json_ else click.echo(key)
+
+
+@api_key.command(name="list")
+@click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+def list_(json_: bool) -> None:
+    """All keys: what they may do, and when they were used last."""
+    from campaigns.commands.parts import connected
+
+    with connected() as runtime:
+        keys = runtime.api_keys.list()
+    if json_:
+        as_json(keys)
+        return
+    show_table(
+        ("name", "scopes", "made", "last used", "revoked"),
+        [
+            (
+                k["name"],
+                " ".join(k["scopes"]),
+                k["created_at"],
+                k["last_used_at"] or "",
+                k["revoked_at"] or "",
+            )
+            for k in keys
+        ],
+    )
+
+
+@api_key.command()
+@click.argument("name")
+@click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+def revoke(name: str, json_: bool) -> None:
+    """From now on this key opens nothing."""
+    from campaigns.commands.parts import connected
+
+    with connected() as runtime:
+        runtime.api_keys.revoke(name)
+    as_json({"name": name, "revoked": True}) if json_ else click.echo(f"{name} is revoked")

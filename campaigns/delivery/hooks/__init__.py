@@ -1,0 +1,1 @@
+"""Webhooks of mail providers: is it really they who speak, and what do they say, in one vocabulary."""
