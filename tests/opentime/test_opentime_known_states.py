@@ -213,7 +213,8 @@ def test_a_shelf_that_is_thrown_away_is_forgotten(known: KnownStates, redis_clie
     keep(known)
     StateShelf(redis_client).clear()
     until(lambda: known.get(7) is None, 1)
-    assert known.listening and not known.settled
+    until(lambda: known.listening, 1)
+    assert not known.settled
 
 
 @pytest.mark.parametrize("error", [RuntimeError("what nobody thought of"), AttributeError("neither")])

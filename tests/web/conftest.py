@@ -13,7 +13,7 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, select, text
-from web_story import COLOURS, NAME, PASSWORD, Story, description, picture
+from web_story import COLOURS, CUSTOMERS, NAME, PASSWORD, Story, description, picture
 from werkzeug.serving import make_server
 
 from campaigns.core.db import Database, sqlalchemy_url
@@ -48,7 +48,7 @@ def web_database(servers: EmbeddedUrls) -> Iterator[str]:
 def story(
     web_database: str, servers: EmbeddedUrls, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Story]:
-    """The sample shop with 150 customers, one campaign sent by hand and one waiting."""
+    """The sample shop, one campaign sent by hand and one waiting; mails enough for all that take one."""
     assert servers.redis_url
     folder = tmp_path_factory.mktemp("web")
     redis_url = servers.redis_url.replace("db=0", "db=7")  # other shops of this process are in 8
@@ -71,7 +71,7 @@ def story(
 
 
 def _told(runtime: Runtime, folder: Path) -> Story:
-    files = SampleShop(customers=150, today=date.today()).write(folder / "shop", pictures=False)
+    files = SampleShop(customers=CUSTOMERS, today=date.today()).write(folder / "shop", pictures=False)
     runtime.importing.run("products", [files.products])
     runtime.importing.run("customers", [files.customers])
     runtime.importing.run("orders", [files.orders])

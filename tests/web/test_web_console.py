@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from web_story import COLOURS, Story, description, picture
+from web_story import COLOURS, CUSTOMERS, Story, description, picture
 
 from campaigns.audience.consent import why_allowed
 from campaigns.delivery.capture import list_captured
@@ -93,7 +93,7 @@ def test_progress_adds_up(signed_in: FlaskClient, story: Story) -> None:
     assert (
         now["sent"] + now["failed"] + now["uncertain"] + now["held_back"] + now["open"]
         == now["audience"]
-        == 150
+        == CUSTOMERS
     )
     missing = signed_in.get("/console/campaigns/999999/progress.json")
     assert missing.status_code == 404
@@ -182,7 +182,7 @@ class TestPreview:
 def test_the_report_adds_up(signed_in: FlaskClient, story: Story) -> None:
     html = page(signed_in, f"/console/campaigns/{story.sent}/report")
     numbers = {name: int(n) for name, n in re.findall(r'data-step="(\w[\w ]*)">(\d+)<', html)}
-    assert numbers["sent"] + numbers["held back"] == numbers["audience"] == 150
+    assert numbers["sent"] + numbers["held back"] == numbers["audience"] == CUSTOMERS
     assert page(signed_in, f"/console/campaigns/{story.draft}/report")
 
 

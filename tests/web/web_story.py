@@ -17,6 +17,7 @@ from tests.shop import record_opens
 COLOURS = {"neutral": "darkolivegreen", "rain": "steelblue", "snow": "whitesmoke"}
 PASSWORD = "reindeer moss and granite"
 NAME = "Ola"
+CUSTOMERS = 400
 
 _OF_A_MAIL = ("open", "click", "view", "unsubscribe", "preferences")
 
