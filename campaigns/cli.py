@@ -14,7 +14,7 @@ from campaigns import __version__
 from campaigns.commands.api_key_command import api_key
 from campaigns.commands.form_command import form
 from campaigns.commands.inbound_command import inbound
-from campaigns.commands.output import as_json, refuse, show_pairs, show_table
+from campaigns.commands.output import as_json, json_option, refuse, show_pairs, show_table
 from campaigns.commands.pairs import pairs_of
 from campaigns.commands.preflight_command import campaign_preflight
 from campaigns.commands.reconcile_command import reconcile
@@ -50,9 +50,6 @@ def main() -> None:
         sys.exit(refuse(error))
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
-
-
-json_option = click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, select, tuple_
@@ -90,28 +90,54 @@ def record(
     return entry_id
 
 
-def withdraw_all(session: Session, customer_id: int, source: str, at: datetime) -> tuple[str, ...]:
-    """Withdraw every purpose that is not withdrawn already; returns those purposes.
+def withdraw(
+    session: Session, customer_id: int, purpose: str, source: str, at: datetime, now: datetime
+) -> bool:
+    """Withdraw a purpose as of `at`, which is at most `now`; False where it is withdrawn already.
 
-    A purpose never asked for is withdrawn too: who objects to everything must not be mailed because an old
-    grant is imported later. A grant dated ahead of `at` (a shop's clock) does not outlive the withdrawal.
+    A purpose never asked for is withdrawn too: who objects must not be mailed because an old grant is imported
+    later. A grant dated ahead of `now` (a shop's clock) does not outlive the withdrawal; one that was given
+    between `at` and `now` does.
+
+    Raises:
+        As `record`.
     """
-    known = {
-        state.purpose: state
-        for state in session.scalars(
-            select(ConsentState)
-            .where(ConsentState.customer_id == customer_id)
-            .execution_options(populate_existing=True)
-        )
-    }
-    withdrawn = []
-    for purpose in PURPOSES:
-        state = known.get(purpose)
-        if state is None or state.granted:
-            moment = max(at, state.at) if state else at
-            record(session, customer_id, purpose, "withdrawn", "", source, moment)
-            withdrawn.append(purpose)
-    return tuple(withdrawn)
+    state = _state(session, customer_id, purpose)
+    if state is not None and not state.granted:
+        return False
+    # At the very moment of the grant, another withdrawal may stand already, and the grant above it.
+    overtakes = state is not None and (state.at > now or state.at == at)
+    record(session, customer_id, purpose, "withdrawn", "", source, _after(state, at) if overtakes else at)
+    return True
+
+
+def withdraw_all(
+    session: Session, customer_id: int, source: str, at: datetime, now: datetime | None = None
+) -> tuple[str, ...]:
+    """Withdraw every purpose, as `withdraw` does it; returns those that were not withdrawn already.
+
+    Without `now` it is said and done in one moment.
+    """
+    return tuple(
+        purpose for purpose in PURPOSES if withdraw(session, customer_id, purpose, source, at, now or at)
+    )
+
+
+def moment_for(session: Session, customer_id: int, purpose: str, now: datetime) -> datetime:
+    """When to date what a person says now about a purpose, so that it holds.
+
+    That is now, or right after the newest statement where a shop's clock has dated that ahead: the person is
+    right, and what is said twice in one moment would count once.
+    """
+    return _after(_state(session, customer_id, purpose), now)
+
+
+def _state(session: Session, customer_id: int, purpose: str) -> ConsentState | None:
+    return session.get(ConsentState, (customer_id, purpose), populate_existing=True)
+
+
+def _after(state: ConsentState | None, at: datetime) -> datetime:
+    return at if state is None else max(at, state.at + timedelta(microseconds=1))
 
 
 _GRANTED = select(ConsentState.customer_id, ConsentState.purpose).where(

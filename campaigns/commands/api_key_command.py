@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from campaigns.commands.output import as_json, show_table
+from campaigns.commands.output import as_json, json_option, show_table
 
 # As in models/api_key.py, which would load SQLAlchemy for `--help`; a test compares them.
 SCOPES = ("read", "write", "privacy")
@@ -20,7 +20,7 @@ def api_key() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="Repeatable; default: read."
 )
-@click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+@json_option
 def create(name: str, scopes: tuple[str, ...], json_: bool) -> None:
     """Make a key and print it, this once: only its hash is kept."""
     from campaigns.commands.parts import connected
@@ -31,7 +31,7 @@ def create(name: str, scopes: tuple[str, ...], json_: bool) -> None:
 
 
 @api_key.command(name="list")
-@click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+@json_option
 def list_(json_: bool) -> None:
     """All keys: what they may do, and when they were used last."""
     from campaigns.commands.parts import connected
@@ -58,7 +58,7 @@ def list_(json_: bool) -> None:
 
 @api_key.command()
 @click.argument("name")
-@click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+@json_option
 def revoke(name: str, json_: bool) -> None:
     """From now on this key opens nothing."""
     from campaigns.commands.parts import connected

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from campaigns.commands.output import as_json, json_option, show_pairs, show_table
+
 if TYPE_CHECKING:
     from campaigns.flows.signup_form import SignupForm
-
-json_option = click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group()
@@ -23,7 +23,6 @@ def form() -> None:
 @json_option
 def create(file: Path, json_: bool) -> None:
     """Make the form that a TOML file describes, or change the one of the same name."""
-    from campaigns.commands.output import as_json
     from campaigns.commands.parts import connected
     from campaigns.flows.signup_form import read_form_file
 
@@ -54,7 +53,6 @@ def create(file: Path, json_: bool) -> None:
 @json_option
 def list_(json_: bool) -> None:
     """All forms."""
-    from campaigns.commands.output import as_json, show_table
     from campaigns.commands.parts import connected
 
     with connected() as runtime:
@@ -73,7 +71,6 @@ def list_(json_: bool) -> None:
 @json_option
 def show(name: str, json_: bool) -> None:
     """One form, with every wording that it ever had."""
-    from campaigns.commands.output import as_json, show_pairs
     from campaigns.commands.parts import connected
 
     with connected() as runtime:
@@ -108,7 +105,6 @@ def embed(name: str, language: str) -> None:
 @json_option
 def stop(name: str, json_: bool) -> None:
     """Take no more sign-ups by this form; who has asked already may still confirm."""
-    from campaigns.commands.output import as_json
     from campaigns.commands.parts import connected
 
     with connected() as runtime:

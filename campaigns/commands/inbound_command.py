@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from campaigns.commands.output import json_option
+
 PORT = 8026
 
-json_option = click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
 once_option = click.option("--once", is_flag=True, help="Take in what waits now, and end.")
 file_type = click.Path(path_type=Path, exists=True, dir_okay=False)
 

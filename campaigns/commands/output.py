@@ -12,6 +12,8 @@ from rich.table import Table
 
 from campaigns.core.errors import TailormailError
 
+json_option = click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+
 _MOST_ENTRIES = 12
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from campaigns.commands.output import as_json
+from campaigns.commands.output import as_json, json_option
 
 if TYPE_CHECKING:
     from campaigns.flows.preflight_report import PreflightReport
@@ -17,7 +17,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 @click.command(name="preflight", help="Write its mails for a few people and say what is wrong with them.")
 @click.argument("campaign_id", type=int, metavar="ID")
-@click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+@json_option
 def campaign_preflight(campaign_id: int, json_: bool) -> None:
     """Exit status 1 if there is an error, which would forbid approval."""
     from campaigns.commands.parts import connected

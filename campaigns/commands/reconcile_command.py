@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from campaigns.commands.output import json_option
+
 LOG_FORMATS = ("postfix", "exim", "jsonl", "csv")
 
 
@@ -35,7 +37,7 @@ LOG_FORMATS = ("postfix", "exim", "jsonl", "csv")
 @click.option("--by", default="", metavar="NAME", help="Who decides; default: the account.")
 @click.option("--why", default="", metavar="TEXT", help="Why, for the record.")
 @click.option("--yes", is_flag=True, help="Do not ask before sending again.")
-@click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
+@json_option
 def reconcile(
     words: tuple[str, ...],
     all_: bool,

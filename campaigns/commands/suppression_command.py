@@ -7,12 +7,11 @@ from typing import Any
 
 import click
 
+from campaigns.commands.output import as_json, json_option, show_pairs, show_table
 from campaigns.commands.pairs import pairs_of
 
 _MOST_ERRORS = 20
 _REASONS = ("manual", "unsubscribed", "bounced", "complained")
-
-json_option = click.option("--json", "json_", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group()
@@ -30,7 +29,6 @@ def suppression() -> None:
 @json_option
 def add(what: str, reason: str, source: str, json_: bool) -> None:
     """Never mail this address, or any address of this domain, again."""
-    from campaigns.commands.output import as_json
     from campaigns.commands.parts import connected
 
     with connected() as runtime:
@@ -48,7 +46,6 @@ def add(what: str, reason: str, source: str, json_: bool) -> None:
 @json_option
 def lift(what: str, source: str, json_: bool) -> None:
     """Mail this address or domain again. Without consent it is not mailed all the same."""
-    from campaigns.commands.output import as_json
     from campaigns.commands.parts import connected
 
     with connected() as runtime:
@@ -67,7 +64,6 @@ def lift(what: str, source: str, json_: bool) -> None:
 @json_option
 def check(what: str, json_: bool) -> None:
     """Whether an address or domain is suppressed, since when and why."""
-    from campaigns.commands.output import as_json
     from campaigns.commands.parts import connected
 
     with connected() as runtime:
@@ -85,7 +81,6 @@ def list_(json_: bool) -> None:
 
     Addresses are kept as keyed hashes, so none can be listed: ask for one with `check`.
     """
-    from campaigns.commands.output import as_json, show_pairs, show_table
     from campaigns.commands.parts import connected
 
     with connected() as runtime:
@@ -113,7 +108,6 @@ def import_(file: Path, maps: tuple[str, ...], defaults: tuple[str, ...], json_:
     """
     from dataclasses import asdict
 
-    from campaigns.commands.output import as_json
     from campaigns.commands.parts import connected
 
     with connected() as runtime:
@@ -139,7 +133,6 @@ def export(file: Path, json_: bool) -> None:
 
     Another installation with the same TAILORMAIL_SECRET_KEY can import it.
     """
-    from campaigns.commands.output import as_json
     from campaigns.commands.parts import connected
 
     with connected() as runtime:

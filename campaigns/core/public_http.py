@@ -19,6 +19,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from campaigns.core.errors import Rejected, ServiceUnavailable
+from campaigns.core.http_body import TooLong, TooSlow, body_of
 
 _MOST_REDIRECTS = 3
 _PORTS = {"http": 80, "https": 443}
@@ -113,6 +114,29 @@ class PublicHttp:
                 return answer[0]
             url = urljoin(url, led_to)
         raise Rejected(f"more than {question.redirects} redirects")
+
+    def body(self, url: str, question: Question, most_bytes: int) -> bytes:
+        """The body of what is there.
+
+        Raises:
+            Rejected: as `ask`; or the server has nothing to give there, or more than this.
+            ServiceUnavailable: as `ask`; or the server is too busy, or broken.
+        """
+
+        def read(answer: requests.Response, deadline: float) -> bytes:
+            status = answer.status_code
+            if status == 429 or status >= 500:
+                raise ServiceUnavailable(self._service, f"HTTP {status}")
+            if status != 200:
+                raise Rejected(f"HTTP {status}")
+            try:
+                return body_of(answer, most_bytes, deadline)
+            except TooLong:
+                raise Rejected(f"more than {most_bytes:,} bytes") from None
+            except TooSlow:
+                raise ServiceUnavailable(self._service, "no answer in time") from None
+
+        return self.ask(url, question, read)
 
     def _target(self, url: str) -> _Target:
         origin = origin_of(url)

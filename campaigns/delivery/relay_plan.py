@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from campaigns.core.described_file import read_toml
 from campaigns.core.errors import BadInput
 from campaigns.core.settings import SmtpAddress
 from campaigns.delivery.mailbox_providers import provider_of
@@ -141,7 +141,7 @@ def load_relay_plan(path: Path | None, smtp_url: str | None) -> RelayPlan:
     Raises:
         BadInput: names the file, every wrong key, and how to mend it; never a password.
     """
-    raw = _read(path) if path else {}
+    raw = read_toml(path, named_by="TAILORMAIL_DELIVERY_PATH") if path else {}
     if not raw.get("relays") and smtp_url:
         raw = {**raw, "relays": [{"name": "relay", "url": smtp_url}]}
     try:
@@ -149,15 +149,6 @@ def load_relay_plan(path: Path | None, smtp_url: str | None) -> RelayPlan:
     except ValidationError as error:
         faults = "; ".join(_fault(e) for e in error.errors(include_input=False, include_url=False))
         raise BadInput(faults, where=str(path) if path else "TAILORMAIL_SMTP_URL") from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput("there is no such file (TAILORMAIL_DELIVERY_PATH)", where=str(path)) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", where=str(path)) from None
 
 
 def _fault(error: Mapping[str, Any]) -> str:

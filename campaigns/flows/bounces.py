@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from campaigns.audience.consent import record
+from campaigns.audience.consent import withdraw
 from campaigns.audience.suppression import lift, suppress, suppressed_by
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import UnitOfWork
@@ -23,7 +23,7 @@ from campaigns.delivery.bounce_blame import Blame, Judgement, judge_codes
 from campaigns.delivery.transport import Fault, Kind, Outcome
 from campaigns.flows.happenings import Happening, record_event
 from campaigns.flows.send_moves import Move
-from campaigns.models import ConsentState, Customer, SendStatus
+from campaigns.models import Customer, SendStatus
 
 USUAL_SOFT_LIMIT = 5
 SOFT = "soft bounces"
@@ -148,9 +148,7 @@ def act_on_complaint(
     customer = session.get(Customer, who.customer_id, with_for_update=True)
     if customer is None or customer.erased_at is not None:
         return
-    state = session.get(ConsentState, (who.customer_id, "marketing"))
-    if state is None or state.granted:
-        record(session, who.customer_id, "marketing", "withdrawn", "", COMPLAINT, min(at, now))
+    withdraw(session, who.customer_id, "marketing", COMPLAINT, min(at, now), now)
 
 
 def suppress_for_good(

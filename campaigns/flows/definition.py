@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from campaigns.core.errors import BadInput
+from campaigns.core.described_file import SenderLine, check_described, read_toml
 from campaigns.delivery.terms import DeliveryTerms
 
 
@@ -32,7 +31,7 @@ class CampaignFile(BaseModel):
     kind: Literal["marketing", "repermission"] = "marketing"
     template: str = Field(min_length=1)
     picks: int = Field(4, ge=0, le=12)
-    sender: str
+    sender: SenderLine
     reply_to: str = ""
     postal_address: str = Field(min_length=1)
     segment: dict[str, Any] = Field(default_factory=dict)
@@ -49,14 +48,6 @@ class CampaignFile(BaseModel):
             raise ValueError("must be one line of text, such as Garden news")
         return " ".join(value.split())
 
-    @field_validator("sender")
-    @classmethod
-    def _sender_has_name_and_address(cls, value: str) -> str:
-        name, address = parseaddr(value)
-        if not name or "@" not in address:
-            raise ValueError('must have a name and an address, such as "Fjell & Fern <hello@shop.example>"')
-        return value
-
     @field_validator("reply_to")
     @classmethod
     def _reply_to_is_an_address(cls, value: str) -> str:
@@ -71,13 +62,7 @@ def read_campaign_file(path: Path) -> CampaignFile:
     Raises:
         BadInput: the file cannot be read; names the file and every wrong field.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput("there is no such file", where=str(path)) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", where=str(path)) from None
-    return check_campaign(raw, where=path.name)
+    return check_campaign(read_toml(path), where=path.name)
 
 
 def check_campaign(raw: dict[str, Any], where: str) -> CampaignFile:
@@ -86,11 +71,4 @@ def check_campaign(raw: dict[str, Any], where: str) -> CampaignFile:
     Raises:
         BadInput: names every wrong field at once.
     """
-    try:
-        return CampaignFile.model_validate(raw)
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        ]
-        raise BadInput("; ".join(faults), where=where) from None
+    return check_described(CampaignFile, raw, where)

@@ -148,7 +148,8 @@ class Engagement:
         granted = states(session, gone)
         for customer_id in sorted(gone):
             if "marketing" in granted[customer_id]:
-                # Who was erased a moment ago has nothing left to withdraw.
+                # Not consent.withdraw(): nobody said anything, and a grant that a shop's clock dates ahead is
+                # a sign of life, which holds. Who was erased a moment ago has nothing left to withdraw.
                 with suppress(NotFound):
                     record(session, customer_id, "marketing", "withdrawn", "", SUNSET, self._clock.now())
 

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.audience import contact_preferences
-from campaigns.audience.consent import record, states, withdraw_all
+from campaigns.audience.consent import moment_for, record, states, withdraw
 from campaigns.audience.contact_preferences import Wishes
 from campaigns.compose.content import language_of
 from campaigns.compose.links import read_link
@@ -29,9 +29,9 @@ from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.meters import Meters
 from campaigns.core.tokens import Signer
 from campaigns.flows.open_states import OpenStates
-from campaigns.flows.unsubscribing import Wish, withdraw_marketing
+from campaigns.flows.unsubscribing import Wish, fulfil
 from campaigns.flows.why import Explanation, explain
-from campaigns.models import PURPOSES, ConsentState, Customer
+from campaigns.models import PURPOSES, Customer
 
 PREFERENCE_PAGE = "preference page"
 PAUSES = (30, 90)
@@ -153,8 +153,8 @@ class Preferences:
         with self._db.transaction() as session:
             customer = _alive(session, mail[1], lock=True)
             if customer is not None:
-                withdraw_marketing(session, Wish(*mail, at=now, source=PREFERENCE_PAGE), now, self._meters)
-                withdraw_all(session, customer.id, PREFERENCE_PAGE, now)
+                wish = Wish(*mail, at=now, source=PREFERENCE_PAGE, everything=True)
+                fulfil(session, wish, now, self._meters)
                 contact_preferences.note_saved(session, customer.id, now)
                 self._write_through(session, customer.id)
             return self._choices(session, mail, customer)
@@ -178,15 +178,14 @@ class Preferences:
         customer_id = mail[1]
         held = states(session, [customer_id])[customer_id]
         for purpose in sorted(wanted - held):
-            at = _after_newest(session, customer_id, purpose, now)
+            at = moment_for(session, customer_id, purpose, now)
             record(session, customer_id, purpose, "granted", wording.get(purpose, ""), PREFERENCE_PAGE, at)
         for purpose in sorted(held - wanted):
             if purpose == "marketing":
                 wish = Wish(*mail, at=now, source=PREFERENCE_PAGE)
-                withdraw_marketing(session, wish, now, self._meters)
+                fulfil(session, wish, now, self._meters)
             else:
-                at = _after_newest(session, customer_id, purpose, now)
-                record(session, customer_id, purpose, "withdrawn", "", PREFERENCE_PAGE, at)
+                withdraw(session, customer_id, purpose, PREFERENCE_PAGE, now, now)
         self._write_through(session, customer_id)
 
     def _write_through(self, session: UnitOfWork, customer_id: int) -> None:
@@ -233,10 +232,3 @@ def _alive(session: Session, customer_id: int, lock: bool = False) -> Customer |
 def _language(session: Session, customer_id: int) -> str:
     locale = session.scalar(select(Customer.locale).where(Customer.id == customer_id))
     return language_of(locale or "en")
-
-
-def _after_newest(session: Session, customer_id: int, purpose: str, now: datetime) -> datetime:
-    """This moment, or right after the newest statement where a shop's clock has dated that ahead: the person is
-    right, and what is said twice in one moment would count once."""
-    state = session.get(ConsentState, (customer_id, purpose), populate_existing=True)
-    return max(now, state.at + timedelta(microseconds=1)) if state is not None else now

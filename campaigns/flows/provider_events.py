@@ -34,7 +34,7 @@ from campaigns.flows.bounces import (
 )
 from campaigns.flows.happenings import Happening, record_event
 from campaigns.flows.uncertain_sends import Resolution, Resolver
-from campaigns.flows.unsubscribing import Wish, withdraw_marketing
+from campaigns.flows.unsubscribing import Wish, fulfil
 from campaigns.models import ResolutionVerdict, ResolvedBy, SendStatus
 
 PROVIDER_EVENTS = ("delivered", "deferred", "bounced", "complained", "unsubscribed")
@@ -117,7 +117,7 @@ def _note(
         # Withdrawing records the event itself, as it does for every other way to unsubscribe.
         at = min(event.at, now)
         wish = Wish(event.campaign_id, customer_id, event.send_id, at, UNSUBSCRIBED_THERE)
-        withdraw_marketing(session, wish, now, meters)
+        fulfil(session, wish, now, meters)
         return
     detail: dict[str, object] = {"reply": words, "permanent": event.permanent}
     if event.name == "bounced":

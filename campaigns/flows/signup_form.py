@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -13,10 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from campaigns.compose.links import checked_url
 from campaigns.compose.notices import LANGUAGES
+from campaigns.core.described_file import SenderLine, check_described, read_toml
 from campaigns.core.errors import BadInput
 from campaigns.models import PURPOSES
 
@@ -56,7 +56,7 @@ class SignupFormFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    sender: str
+    sender: SenderLine
     postal_address: str = Field(min_length=1, max_length=300)
     privacy_url: str
     purposes: list[str] = Field(default_factory=lambda: [MARKETING])
@@ -72,14 +72,6 @@ class SignupFormFile(BaseModel):
     def _name_fits_a_url(cls, value: str) -> str:
         if not _SLUG.fullmatch(value):
             raise ValueError("must be up to 60 signs of a-z, 0-9 and -, such as newsletter")
-        return value
-
-    @field_validator("sender")
-    @classmethod
-    def _sender_has_name_and_address(cls, value: str) -> str:
-        name, address = parseaddr(value)
-        if not name or "@" not in address:
-            raise ValueError('must have a name and an address, such as "Fjell & Fern <hello@shop.example>"')
         return value
 
     @field_validator("privacy_url")
@@ -223,13 +215,7 @@ def read_form_file(path: Path) -> SignupFormFile:
     Raises:
         BadInput: the file cannot be read; names every wrong field.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput("there is no such file", where=str(path)) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", where=str(path)) from None
-    return check_form(raw, path.name)
+    return check_form(read_toml(path), path.name)
 
 
 def check_form(raw: Mapping[str, Any], where: str) -> SignupFormFile:
@@ -238,11 +224,4 @@ def check_form(raw: Mapping[str, Any], where: str) -> SignupFormFile:
     Raises:
         BadInput: names every wrong field at once.
     """
-    try:
-        return SignupFormFile.model_validate(dict(raw))
-    except ValidationError as error:
-        faults = [
-            ": ".join(filter(None, [".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")]))
-            for e in error.errors()
-        ]
-        raise BadInput("; ".join(faults), where=where) from None
+    return check_described(SignupFormFile, raw, where)

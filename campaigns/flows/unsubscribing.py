@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import select, text
 
-from campaigns.audience.consent import record
+from campaigns.audience.consent import withdraw, withdraw_all
 from campaigns.compose.content import language_of
 from campaigns.compose.links import read_link
 from campaigns.core.clock import Clock
@@ -30,7 +30,7 @@ from campaigns.core.spool import Spool, abandoned
 from campaigns.core.tokens import Signer
 from campaigns.flows.happenings import Happening, record_event
 from campaigns.flows.mailed import mailed
-from campaigns.models import PURPOSES, ConsentState, Customer
+from campaigns.models import Customer
 
 log = get_logger(__name__)
 
@@ -191,10 +191,7 @@ class Unsubscribing:
     def _apply(self, wish: Wish) -> None:
         with self._db.transaction() as session:
             session.execute(_LIMITS)
-            now = self._clock.now()
-            withdraw_marketing(session, wish, now, self._meters)
-            if wish.everything:
-                withdraw_everything(session, wish, now)
+            fulfil(session, wish, self._clock.now(), self._meters)
 
     def _put_by(self, wish: Wish) -> None:
         with self._lock:
@@ -248,17 +245,18 @@ class Unsubscribing:
         return done, not missed
 
 
-def withdraw_marketing(session: UnitOfWork, wish: Wish, now: datetime, meters: Meters) -> None:
-    """Withdraw consent to marketing in this transaction and record the event; the same again changes nothing.
+def fulfil(session: UnitOfWork, wish: Wish, now: datetime, meters: Meters) -> None:
+    """Withdraw in this transaction what the wish names, and record the event; the same again changes nothing.
 
-    A purpose never asked for is withdrawn too: who unsubscribes must not be mailed because an old grant is
-    imported later. A grant dated ahead of `now` (a shop's clock) does not outlive the withdrawal; one that was
-    given after the wish does.
+    The moments are those of `consent.withdraw`.
     """
     customer = session.get(Customer, wish.customer_id, with_for_update=True)
     if customer is None or customer.erased_at is not None:
         return
-    _withdraw(session, wish, "marketing", now)
+    if wish.everything:
+        withdraw_all(session, wish.customer_id, wish.source, wish.at, now)
+    else:
+        withdraw(session, wish.customer_id, "marketing", wish.source, wish.at, now)
     send = mailed(session, wish.campaign_id, wish.send_id)
     record_event(
         session,
@@ -273,19 +271,3 @@ def withdraw_marketing(session: UnitOfWork, wish: Wish, now: datetime, meters: M
         ),
         meters,
     )
-
-
-def withdraw_everything(session: UnitOfWork, wish: Wish, now: datetime) -> None:
-    """Withdraw all purposes in this transaction; one that was granted after the wish stays."""
-    customer = session.get(Customer, wish.customer_id, with_for_update=True)
-    if customer is None or customer.erased_at is not None:
-        return
-    for purpose in PURPOSES:
-        _withdraw(session, wish, purpose, now)
-
-
-def _withdraw(session: UnitOfWork, wish: Wish, purpose: str, now: datetime) -> None:
-    state = session.get(ConsentState, (wish.customer_id, purpose), populate_existing=True)
-    if state is None or state.granted:
-        at = max(wish.at, state.at) if state is not None and state.at > now else wish.at
-        record(session, wish.customer_id, purpose, "withdrawn", "", wish.source, at)

@@ -126,3 +126,27 @@ def test_a_suppression_under_new_keys_meets_an_address_stored_under_old_ones(
     )
     suppress(session, rotated, "ada@shop.example", "manual", "test", NOW)
     assert suppressed_among(session, ids().values()) == {ids()["C1"]}
+
+
+def test_a_withdrawal_also_ends_a_grant_that_came_at_the_very_moment_of_an_earlier_one(
+    shop: Callable[..., ImportResult], session: UnitOfWork, ids: Callable[[], dict[str, int]]
+) -> None:
+    one = ids()["C1"]
+    for at in (NOW, NOW + timedelta(minutes=4)):
+        consent.record(session, one, "marketing", "withdrawn", "", "web", at)
+        consent.record(session, one, "marketing", "granted", "v1", "import", at)
+        assert consent.states(session, [one])[one] == frozenset({"marketing"})
+        assert consent.withdraw(session, one, "marketing", "web", NOW, NOW)
+        assert consent.states(session, [one])[one] == frozenset()
+    assert not consent.withdraw(session, one, "marketing", "web", NOW, NOW)
+
+
+def test_a_grant_between_the_withdrawal_and_now_stays(
+    shop: Callable[..., ImportResult], session: UnitOfWork, ids: Callable[[], dict[str, int]]
+) -> None:
+    one = ids()["C1"]
+    consent.record(session, one, "profiling", "granted", "v1", "web", NOW - timedelta(minutes=1))
+    earlier = NOW - timedelta(minutes=2)
+    assert consent.withdraw_all(session, one, "unsubscribe", earlier, NOW) == PURPOSES
+    assert consent.states(session, [one])[one] == frozenset({"profiling"})
+    assert {entry.at for entry in consent.history(session, one) if entry.action == "withdrawn"} == {earlier}

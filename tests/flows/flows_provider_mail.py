@@ -61,17 +61,21 @@ class Mail:
 
 def know_sns(runtime: Runtime) -> FakeSns:
     """Let the webhook of SES ask a fake in the place of Amazon; returns it."""
-    settings: Settings = runtime.settings
     fake = FakeSns({CERTIFICATE_URL: SNS.certificate(runtime.clock.now())})
-    runtime.provider_hooks = ProviderHooks(
+    runtime.provider_hooks = hooks_with(runtime, runtime.settings, fake)
+    return fake
+
+
+def hooks_with(runtime: Runtime, settings: Settings, sns: FakeSns) -> ProviderHooks:
+    """The webhooks of this runtime with these secrets, and a fake in the place of Amazon."""
+    return ProviderHooks(
         runtime.db,
         runtime.clock,
         runtime.keyring,
         runtime.jobs,
         runtime.meters,
-        lambda provider: receiver_of(provider, settings, lambda: fake),
+        lambda provider: receiver_of(provider, settings, lambda: sns),
     )
-    return fake
 
 
 def mails(runtime: Runtime, campaign: int) -> list[Mail]:

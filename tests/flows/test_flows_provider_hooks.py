@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from campaigns.audience.consent import record
 from campaigns.core.clock import FixedClock
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
@@ -209,6 +210,12 @@ def test_a_complaint_is_an_objection(told: Runtime, sent: list[Mail]) -> None:
     assert ("withdrawn", "complaint") in [tuple(row) for row in entries]
     tell(told, "sendgrid", request("sendgrid", mail, now + timedelta(seconds=1), now, "complained"))
     assert reason(told) == [("complained", "provider")]
+    # A grant dated ahead does not outlive it.
+    other = sent[1]
+    with told.db.transaction() as session:
+        record(session, other.customer, "marketing", "granted", "Yes", "shop", now + timedelta(minutes=4))
+    tell(told, "sendgrid", request("sendgrid", other, now, now, "complained"))
+    assert not wants_mail(told, other)
 
 
 def test_unsubscribing_at_the_provider_withdraws(told: Runtime, sent: list[Mail]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser
 from sqlalchemy import create_engine, select, text
+from web_chromium import chromium, free_port, serving
 from web_story import COLOURS, CUSTOMERS, NAME, PASSWORD, Story, description, picture
-from werkzeug.serving import make_server
 
 from campaigns.core.db import Database, sqlalchemy_url
 from campaigns.core.embedded import EmbeddedUrls
@@ -53,9 +53,7 @@ def story(
     folder = tmp_path_factory.mktemp("web")
     redis_url = servers.redis_url.replace("db=0", "db=7")  # other shops of this process are in 8
     redis.Redis.from_url(redis_url).flushdb()
-    server = make_server("127.0.0.1", 0, lambda *_: [])
-    port = server.server_port
-    server.server_close()
+    port = free_port()
     settings = load_settings(
         {
             "database_url": web_database.replace("postgresql+psycopg", "postgresql"),
@@ -142,10 +140,12 @@ def role(story: Story) -> Iterator[Any]:
 def live(app: Flask, story: Story) -> Iterator[str]:
     """The web part on a real socket, at its public URL."""
     port = int(story.runtime.settings.public_url.rpartition(":")[2])
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield story.runtime.settings.public_url
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app, port):
+        yield story.runtime.settings.public_url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, once a file: while it is there, this thread can run no other event loop."""
+    with chromium() as browser:
+        yield browser

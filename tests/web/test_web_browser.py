@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from web_chromium import IN_CHROMIUM, keep_inside
 from web_story import NAME, PASSWORD, Story, description, picture
 
 from campaigns.delivery.capture import list_captured
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium (apt install chromium)"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    """Chromium, once."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield browser
-        browser.close()
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture
-def tab(browser: object) -> Iterator[Page]:
+def tab(browser: Browser) -> Iterator[Page]:
     """A fresh window of a computer's size. What the console's own pages violate fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})  # type: ignore[attr-defined]
-    # No test may depend on anything outside.
-    context.route(lambda url: "://127.0.0.1" not in url, lambda route: route.abort())
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    keep_inside(context)
     page = context.new_page()
     crashes: list[str] = []
     page.on("pageerror", lambda error: crashes.append(str(error)))
@@ -141,9 +116,9 @@ def test_the_keyboard_is_enough_and_its_focus_is_seen(tab: Page, live: str, firs
         assert outline == "3px"
 
 
-def test_unsubscribing_without_javascript(browser: object, live: str, story: Story) -> None:
+def test_unsubscribing_without_javascript(browser: Browser, live: str, story: Story) -> None:
     ref = story.take()
-    context = browser.new_context(java_script_enabled=False)  # type: ignore[attr-defined]
+    context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(f"{live}/u/{story.token('unsubscribe', ref.customer_id, ref.send_id)}")
     tab.get_by_role("button").click()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -12,22 +11,16 @@ from pathlib import Path
 import pytest
 from opens_world import HOME, World
 from PIL import Image, ImageColor
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from sqlalchemy import text
-from test_web_browser import CHROMIUM, FLAGS
+from web_chromium import IN_CHROMIUM, chromium, keep_inside, serving
 from web_story import COLOURS, Story
-from werkzeug.serving import make_server
 
 from campaigns.compose.links import SendRef
 from campaigns.opentime.weather.weather import Condition, Weather
 from web.app import create_app
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium (apt install chromium)"
-    ),
-]
+pytestmark = IN_CHROMIUM
 NIGHT = "midnightblue"
 AT_NIGHT = {
     "name": "night",
@@ -43,13 +36,8 @@ def world(story: Story, tmp_path: Path) -> Iterator[World]:
     """On a real socket, at the public address that mails name."""
     world = World(story, tmp_path)
     port = int(world.runtime.settings.public_url.rpartition(":")[2])
-    server = make_server("127.0.0.1", port, create_app(world.runtime), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield world
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(create_app(world.runtime), port):
+        yield world
     world.close()
 
 
@@ -117,10 +105,9 @@ def test_one_mail_opened_four_times_shows_four_pictures(
             assert is_close(opened(page, html, width, keep), expected), (expected, width)
             page.close()
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+    with chromium() as browser:
         context = browser.new_context()
-        context.route(lambda url: "://127.0.0.1" not in url, lambda route: route.abort())
+        keep_inside(context)
         # Each a day later, so that nobody goes by the weather of the day before.
         under(Condition.RAIN, begin + timedelta(days=1), COLOURS["rain"])
         under(Condition.SNOW, begin + timedelta(days=2), COLOURS["snow"])
@@ -128,4 +115,3 @@ def test_one_mail_opened_four_times_shows_four_pictures(
         world.allows(ref, "marketing")
         under(Condition.SNOW, begin + timedelta(days=4), COLOURS["neutral"])
         assert context.cookies() == []
-        browser.close()

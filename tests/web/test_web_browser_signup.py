@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
-from test_web_browser import CHROMIUM, FLAGS
+from playwright.sync_api import Browser, Page, expect
+from web_chromium import IN_CHROMIUM, free_port, keep_inside, serving
 from werkzeug.serving import make_server
 
 from campaigns.compose.notices import LANGUAGES
@@ -24,12 +24,7 @@ from tests.signup_story import link_in, mails_to, make_form, waiting
 from web.app import create_app
 from web.public.signup_embed import embedded_form
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium (apt install chromium)"
-    ),
-]
+pytestmark = IN_CHROMIUM
 ADDRESS = "astrid@newcomers.example"
 FAVOURITES = {"categories": ["Boots", "Hats", "Tents & sleep"], "products": ["JKT-01", "BOT-01"]}
 WORDS = {
@@ -45,9 +40,7 @@ WORDS = {
 @pytest.fixture
 def site(servers: EmbeddedUrls, db: object, tmp_path: Path, sample: SampleFiles) -> Iterator[Runtime]:
     """The sample shop on a real socket, with a form in every language."""
-    server = make_server("127.0.0.1", 0, lambda *_: [])
-    port = server.server_port
-    server.server_close()
+    port = free_port()
     runtime = make_runtime(servers, tmp_path / "data", public_url=f"http://127.0.0.1:{port}").start()
     runtime.redis.flushdb()
     fill_shop(runtime, sample)
@@ -57,40 +50,26 @@ def site(servers: EmbeddedUrls, db: object, tmp_path: Path, sample: SampleFiles)
         favourites=FAVOURITES,
         purposes=["marketing", "profiling", "open_tracking", "open_location"],
     )
-    server = make_server("127.0.0.1", port, create_app(runtime), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield runtime
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(create_app(runtime), port):
+        yield runtime
     runtime.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    """Chromium, once."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[375, 1280])
-def tab(browser: object, request: pytest.FixtureRequest) -> Iterator[Page]:
+def tab(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A window of a phone's and of a computer's width; pages get no JavaScript."""
-    context = browser.new_context(  # type: ignore[attr-defined]
+    context = browser.new_context(
         viewport={"width": request.param, "height": 800}, java_script_enabled=False, locale="en-GB"
     )
-    context.route(lambda url: "://127.0.0.1" not in url, lambda route: route.abort())
+    keep_inside(context)
     yield context.new_page()
     context.close()
 
 
 @pytest.fixture
-def looker(browser: object) -> Iterator[Page]:
+def looker(browser: Browser) -> Iterator[Page]:
     """A window for axe, which is a script that the pages' own policy would not let in."""
-    context = browser.new_context(viewport={"width": 375, "height": 800}, bypass_csp=True)  # type: ignore[attr-defined]
+    context = browser.new_context(viewport={"width": 375, "height": 800}, bypass_csp=True)
     yield context.new_page()
     context.close()
 

@@ -11,18 +11,11 @@ from sqlalchemy import func, select, text
 from web_story import Story
 
 from campaigns.compose.identity import message_id
-from campaigns.delivery.hooks.receivers import receiver_of
 from campaigns.delivery.hooks.sns import FakeSns
-from campaigns.flows.provider_hooks import ProviderHooks
 from campaigns.models import ProviderPayload
 from tests.delivery.provider_requests import (
     CERTIFICATE_URL,
-    MAILGUN_KEY,
-    POSTMARK_AUTH,
-    TOPIC,
     Request,
-    SendGridSender,
-    SnsSender,
     mailgun,
     mailgun_event,
     postmark,
@@ -30,10 +23,9 @@ from tests.delivery.provider_requests import (
     sendgrid_event,
     ses_bounce,
 )
+from tests.flows.flows_provider_mail import SECRETS, SENDGRID, SNS, hooks_with
 from tests.tables import without
 
-SNS = SnsSender()
-SENDGRID = SendGridSender()
 PROVIDERS = ("ses", "sendgrid", "postmark", "mailgun")
 
 
@@ -41,24 +33,9 @@ PROVIDERS = ("ses", "sendgrid", "postmark", "mailgun")
 def hooked(story: Story, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
     """The story with all webhooks set up; what they kept is gone afterwards."""
     runtime = story.runtime
-    settings = runtime.settings.model_copy(
-        update={
-            "ses_topic_arns": TOPIC,
-            "sendgrid_public_key": SENDGRID.public_key,
-            "postmark_webhook_auth": POSTMARK_AUTH,
-            "mailgun_signing_key": MAILGUN_KEY,
-        }
-    )
     fake = FakeSns({CERTIFICATE_URL: SNS.certificate(runtime.clock.now())})
-    hooks = ProviderHooks(
-        runtime.db,
-        runtime.clock,
-        runtime.keyring,
-        runtime.jobs,
-        runtime.meters,
-        lambda provider: receiver_of(provider, settings, lambda: fake),
-    )
-    monkeypatch.setattr(runtime, "provider_hooks", hooks)
+    secrets = runtime.settings.model_copy(update=SECRETS)
+    monkeypatch.setattr(runtime, "provider_hooks", hooks_with(runtime, secrets, fake))
     yield story
     with runtime.db.transaction() as session:
         session.execute(text("delete from provider_payloads"))

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
-import redis
 import structlog
 from opens_world import World
 from sqlalchemy import text
 from web_story import Story
 
-from campaigns.core.db import Database, raw_cursor
 from campaigns.core.log import configure_logging
+from tests.dumps import everything_in_postgres, everything_in_redis
 from tests.opentime.opentime_samples import THUNDERBIRD
 from tests.shop import record_opens
 from web.app import create_app
@@ -39,32 +37,6 @@ def logs(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], bytes]]:
     yield lambda: "".join(capfd.readouterr()).encode()
     root.handlers[:], root.level = handlers, level
     structlog.reset_defaults()
-
-
-def everything_in_postgres(db: Database) -> bytes:
-    with db.transaction() as session:
-        tables = session.scalars(
-            text("select quote_ident(tablename) from pg_tables where schemaname = 'public' order by 1")
-        ).all()
-        assert {"events", "slot_serves", "customers"} <= set(tables)
-        found = b""
-        with raw_cursor(session) as cursor:
-            for table in tables:
-                with cursor.copy(f"copy (select * from {table}) to stdout") as rows:
-                    found += b"".join(bytes(row) for row in rows)
-    return found
-
-
-def everything_in_redis(client: redis.Redis) -> bytes:
-    read: dict[bytes, Callable[[bytes], Any]] = {
-        b"string": client.get, b"hash": client.hgetall, b"stream": client.xrange, b"set": client.smembers,
-        b"list": lambda key: client.lrange(key, 0, -1),
-        b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
-    }  # fmt: skip
-    keys = list(client.scan_iter())
-    assert keys
-    # Not DUMP, which compresses.
-    return b"\n".join(key + b" " + repr(read[cast(bytes, client.type(key))](key)).encode() for key in keys)
 
 
 def traces(where: bytes) -> list[bytes]:
@@ -103,11 +75,14 @@ def test_neither_a_log_nor_a_server_ever_has_the_address(
     sent = opened(world, story, monkeypatch)
     record_opens(world.runtime)
     waiting_in_redis = everything_in_redis(world.runtime.redis)
+    assert waiting_in_redis
     assert set(world.geo.asked) >= {ADDRESS, SIXTH}, "it was used"
     with world.runtime.db.transaction() as session:
         signals = session.execute(text("select send_id, signal from slot_serves where slot = 0")).all()
     assert {send for send, _ in signals} >= sent and "address" in {signal for _, signal in signals}
-    assert traces(everything_in_postgres(world.runtime.db)) == []
+    stored = everything_in_postgres(world.runtime.db, world.runtime.keyring)
+    assert b"INSERT INTO public.events" in stored and b"INSERT INTO public.slot_serves" in stored
+    assert traces(stored) == []
     # Once more without draining: the stream itself.
     opened(world, story, monkeypatch)
     world.runtime.serve_log.flush()

@@ -4,46 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
+from web_chromium import IN_CHROMIUM, keep_inside
 from web_story import COLOURS, Story, description, picture
 
 from campaigns.compose.links import SendRef
 from campaigns.models import Customer, Send
 from web.public.words import LANGUAGES, words_for
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
 TOPIC = "ninety words for snow, explained by those who shovel it"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium (apt install chromium)"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, once."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield browser
-        browser.close()
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without"])
-def tab(browser: Any, request: pytest.FixtureRequest) -> Iterator[Page]:
+def tab(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A window of a computer's size, with scripts or without."""
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, java_script_enabled=request.param, accept_downloads=True
     )
-    context.route(lambda url: "://127.0.0.1" not in url, lambda route: route.abort())
+    keep_inside(context)
     yield context.new_page()
     assert context.cookies() == []
     context.close()
@@ -127,7 +111,7 @@ def test_why_and_ones_data(tab: Page, live: str, story: Story) -> None:
 
 
 def test_the_keyboard_is_enough_and_its_focus_is_seen(
-    browser: Any, live: str, story: Story, topic: str
+    browser: Browser, live: str, story: Story, topic: str
 ) -> None:
     ref = english(story)
     tab = browser.new_page()
@@ -165,7 +149,7 @@ def test_the_keyboard_is_enough_and_its_focus_is_seen(
 
 @pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light")])
 def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
-    browser: Any, live: str, story: Story, topic: str, width: int, scheme: str
+    browser: Browser, live: str, story: Story, topic: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     ref = english(story)
     ends = int(story.runtime.clock.now().timestamp()) + 600
@@ -204,7 +188,7 @@ def _fine(tab: Page, width: int, where: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_fits_a_phone_and_says_which_it_is(
-    browser: Any, live: str, story: Story, topic: str, language: str
+    browser: Browser, live: str, story: Story, topic: str, language: str
 ) -> None:
     ref = story.take()
     with story.runtime.db.transaction() as session:
@@ -229,7 +213,7 @@ def test_every_language_fits_a_phone_and_says_which_it_is(
     tab.close()
 
 
-def test_a_choice_stops_mail_that_is_planned_already(live: str, story: Story, browser: Any) -> None:
+def test_a_choice_stops_mail_that_is_planned_already(live: str, story: Story, browser: Browser) -> None:
     runtime = story.runtime
     number = runtime.campaigns.create(
         description("Overtaken"), {name: picture(colour) for name, colour in COLOURS.items()}

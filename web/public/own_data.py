@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template
 
@@ -17,25 +18,36 @@ blueprint = Blueprint("own_data", __name__)
 # An export reads all that there is about somebody.
 _LIMIT = "20 per minute; 100 per hour"
 _EXPIRED = 410
+_PATH = "/p/<any(data, erase):right>/<token>"
+_QUESTIONS = {Right.EXPORT: "public/download.html", Right.ERASURE: "public/erase.html"}
+_ERASED = "public/erased.html"
 
 
-@blueprint.get("/p/data/<token>")
-def ask_download(token: str) -> Response:
-    """One button: link scanners follow every link."""
-    link = runtime().own_data.check(Right.EXPORT, token)
-    return _page("public/download.html", link) if link.open else _closed(link)
+@blueprint.get(_PATH)
+def ask(right: str, token: str) -> Response:
+    """Says what will be done, and has one button for it: link scanners follow every link."""
+    asked = Right(right)
+    link = runtime().own_data.check(asked, token)
+    return _page(_QUESTIONS[asked], link) if link.open else _closed(asked, link)
 
 
-@blueprint.post("/p/data/<token>")
+@blueprint.post(_PATH)
 @limited(_LIMIT, "POST")
-def download(token: str) -> Response:
-    """The file, which no cache may keep."""
-    flow = runtime().own_data
-    link = flow.check(Right.EXPORT, token)
+def grant(right: str, token: str) -> Response:
+    """Download or erase; to erase once more changes nothing and says the same."""
+    asked, flow = Right(right), runtime().own_data
+    link = flow.check(asked, token)
     if not link.open:
-        return _closed(link)
-    body = json.dumps(flow.download(token), ensure_ascii=False, indent=2)
-    response = make_response(body.encode())
+        return _closed(asked, link)
+    if asked is Right.EXPORT:
+        return _file(flow.download(token))
+    flow.erase(token)
+    return _page(_ERASED, link)
+
+
+def _file(export: dict[str, Any]) -> Response:
+    """The export as a file, which no cache may keep."""
+    response = make_response(json.dumps(export, ensure_ascii=False, indent=2).encode())
     response.headers["Content-Type"] = "application/json; charset=utf-8"
     response.headers["Content-Disposition"] = 'attachment; filename="customer.json"'
     response.headers["Cache-Control"] = "no-store"
@@ -43,34 +55,9 @@ def download(token: str) -> Response:
     return response
 
 
-@blueprint.get("/p/erase/<token>")
-def ask_erasure(token: str) -> Response:
-    """Says what goes and what stays, and asks."""
-    link = runtime().own_data.check(Right.ERASURE, token)
-    return _page("public/erase.html", link) if link.open else _after_erasure(link)
-
-
-@blueprint.post("/p/erase/<token>")
-@limited(_LIMIT, "POST")
-def erase(token: str) -> Response:
-    """Erase; the same again changes nothing and says the same."""
-    flow = runtime().own_data
-    link = flow.check(Right.ERASURE, token)
-    if not link.open:
-        return _after_erasure(link)
-    flow.erase(token)
-    return _page("public/erased.html", link)
-
-
-def _after_erasure(link: DataLink) -> Response:
-    if not link.gone:
-        return _closed(link)
-    return _page("public/erased.html", link)
-
-
-def _closed(link: DataLink) -> Response:
+def _closed(right: Right, link: DataLink) -> Response:
     if link.gone:
-        return gone_page()
+        return _page(_ERASED, link) if right is Right.ERASURE else gone_page()
     response = _page("public/expired.html", link)
     response.status_code = _EXPIRED
     return response

@@ -10,18 +10,19 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from campaigns.core.errors import BadInput
 from campaigns.delivery.hooks.vocabulary import (
     HookEvent,
     HookItem,
+    Meaning,
     NotAuthentic,
     Received,
-    is_stamp,
+    check_stamp,
+    event_of,
     json_of,
-    moment_of,
     number_of,
     object_of,
     part_of,
@@ -29,8 +30,6 @@ from campaigns.delivery.hooks.vocabulary import (
     with_code,
 )
 from campaigns.delivery.provider_marks import NAME
-
-TOLERANCE = timedelta(minutes=5)
 
 # Mailgun's reasons for not even trying, in the codes of RFC 3463.
 _REASONS = {"suppress-bounce": "5.1.1", "espblock": "5.7.1"}
@@ -53,8 +52,7 @@ class Mailgun:
         made = hmac.new(self._key, (stamp + token).encode(), hashlib.sha256).hexdigest()
         if not token or not hmac.compare_digest(made.encode(), given.encode()):
             raise NotAuthentic("the signature is not Mailgun's")
-        if not is_stamp(stamp) or abs(moment_of(int(stamp), "timestamp") - now) > TOLERANCE:
-            raise NotAuthentic("the request is too old")
+        check_stamp(stamp, "timestamp", now)
         event = object_of(request.get("event-data"), where="event-data")
         payload = json.dumps(event).encode()
         once = "token " + hashlib.sha256(token.encode()).hexdigest()
@@ -65,26 +63,13 @@ class Mailgun:
         found = _meaning(event)
         if found is None:
             return []
-        name, reply, permanent = found
         headers = part_of(part_of(event, "message"), "headers")
-        references = (
-            text_of(headers.get("message-id")),
-            text_of(part_of(event, "user-variables").get(NAME)),
-        )
-        return [
-            HookEvent(
-                name,
-                moment_of(event.get("timestamp"), "timestamp"),
-                tuple(one for one in references if one),
-                text_of(event.get("recipient")),
-                reply,
-                permanent=permanent,
-            )
-        ]
+        references = (headers.get("message-id"), part_of(event, "user-variables").get(NAME))
+        return [event_of(found, event, "timestamp", references, event.get("recipient"))]
 
 
-def _meaning(event: Mapping[str, Any]) -> tuple[str, str, bool] | None:
-    """Our name of the event, what was said, and whether it is for good."""
+def _meaning(event: Mapping[str, Any]) -> Meaning | None:
+    """None for what is passed over."""
     reason = text_of(event.get("reason"))
     match event.get("event"):
         case "delivered":

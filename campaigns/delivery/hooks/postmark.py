@@ -18,10 +18,11 @@ from campaigns.core.errors import NotConfigured
 from campaigns.delivery.hooks.vocabulary import (
     HookEvent,
     HookItem,
+    Meaning,
     NotAuthentic,
     Received,
+    event_of,
     json_of,
-    moment_of,
     object_of,
     part_of,
     text_of,
@@ -80,40 +81,31 @@ class Postmark:
         found = _meaning(row)
         if found is None:
             return []
-        name, at, reply, permanent = found
-        mark = text_of(part_of(row, "Metadata").get(NAME))
-        return [
-            HookEvent(
-                name,
-                moment_of(row.get(at), at),
-                (mark,) if mark else (),
-                text_of(row.get("Email") or row.get("Recipient")),
-                reply,
-                permanent=permanent,
-            )
-        ]
+        meaning, at = found
+        recipient = row.get("Email") or row.get("Recipient")
+        return [event_of(meaning, row, at, [part_of(row, "Metadata").get(NAME)], recipient)]
 
 
-def _meaning(row: Mapping[str, Any]) -> tuple[str, str, str, bool] | None:
-    """Our name of the event, the field that says when, what was said, and whether it is for good."""
+def _meaning(row: Mapping[str, Any]) -> tuple[Meaning, str] | None:
+    """What a row means, and its field that says when; None for what is passed over."""
     kind = text_of(row.get("Type"))
     match row.get("RecordType"):
         case "Delivery":
-            return "delivered", "DeliveredAt", text_of(row.get("Details")), True
+            return ("delivered", text_of(row.get("Details")), True), "DeliveredAt"
         case "SpamComplaint":
-            return "complained", "BouncedAt", "", True
+            return ("complained", "", True), "BouncedAt"
         case "Bounce" if kind in ("SpamComplaint", "Unsubscribe"):
-            return ("complained" if kind == "SpamComplaint" else "unsubscribed"), "BouncedAt", "", True
+            return ("complained" if kind == "SpamComplaint" else "unsubscribed", "", True), "BouncedAt"
         case "Bounce" if kind not in _PASSED_OVER:
             code, permanent = _BOUNCES.get(kind, ("", False))
             words = text_of(row.get("Details")) or text_of(row.get("Description"))
-            return "bounced", "BouncedAt", with_code(code, words), permanent
+            return ("bounced", with_code(code, words), permanent), "BouncedAt"
         case "SubscriptionChange" if row.get("SuppressSending") is True:
-            return _suppressed(text_of(row.get("SuppressionReason")))
+            return _suppressed(text_of(row.get("SuppressionReason"))), "ChangedAt"
     return None
 
 
-def _suppressed(reason: str) -> tuple[str, str, str, bool]:
+def _suppressed(reason: str) -> Meaning:
     if reason == "HardBounce":
-        return "bounced", "ChangedAt", "5.1.1 Postmark has suppressed the address", True
-    return ("complained" if reason == "SpamComplaint" else "unsubscribed"), "ChangedAt", "", True
+        return "bounced", "5.1.1 Postmark has suppressed the address", True
+    return "complained" if reason == "SpamComplaint" else "unsubscribed", "", True

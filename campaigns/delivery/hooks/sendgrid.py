@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -23,11 +23,12 @@ from campaigns.core.errors import BadInput, NotConfigured
 from campaigns.delivery.hooks.vocabulary import (
     HookEvent,
     HookItem,
+    Meaning,
     NotAuthentic,
     Received,
-    is_stamp,
+    check_stamp,
+    event_of,
     json_of,
-    moment_of,
     object_of,
     text_of,
     with_code,
@@ -36,7 +37,6 @@ from campaigns.delivery.provider_marks import NAME
 
 SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
 TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
-TOLERANCE = timedelta(minutes=5)
 
 # What it says it did not even try, and what that means in the codes of RFC 3463.
 _DROPPED = {
@@ -72,8 +72,7 @@ class SendGrid:
             self._key.verify(signature, stamp.encode() + body, ec.ECDSA(SHA256()))
         except (ValueError, binascii.Error, InvalidSignature):
             raise NotAuthentic("the signature is not SendGrid's") from None
-        if not is_stamp(stamp) or abs(moment_of(int(stamp), TIMESTAMP) - now) > TOLERANCE:
-            raise NotAuthentic("the request is too old")
+        check_stamp(stamp, TIMESTAMP, now)
         rows = json_of(body)
         if not isinstance(rows, list):
             raise BadInput("must be a list of events")
@@ -91,23 +90,12 @@ class SendGrid:
         found = _meaning(row)
         if found is None:
             return []
-        name, reply, permanent = found
         # Its own arguments come back beside its fields; the Message-ID only in events of the delivery.
-        references = (text_of(row.get(NAME)), text_of(row.get("smtp-id")))
-        return [
-            HookEvent(
-                name,
-                moment_of(row.get("timestamp"), "timestamp"),
-                tuple(one for one in references if one),
-                text_of(row.get("email")),
-                reply,
-                permanent=permanent,
-            )
-        ]
+        return [event_of(found, row, "timestamp", (row.get(NAME), row.get("smtp-id")), row.get("email"))]
 
 
-def _meaning(row: Mapping[str, Any]) -> tuple[str, str, bool] | None:
-    """Our name of the event, what was said, and whether it is for good."""
+def _meaning(row: Mapping[str, Any]) -> Meaning | None:
+    """None for what is passed over."""
     reason = text_of(row.get("reason") or row.get("response"))
     match row.get("event"):
         case "delivered":
@@ -133,7 +121,7 @@ def _number_of(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _refused_before(reason: str) -> tuple[str, str, bool] | None:
+def _refused_before(reason: str) -> Meaning:
     """Dropped because this person had objected before, which SendGrid may know from another list of theirs."""
     words = reason.lower()
     if words.startswith("spam reporting"):

@@ -24,6 +24,7 @@ from campaigns.delivery.hooks.vocabulary import (
     number_of,
     object_of,
     part_of,
+    references_of,
     text_of,
     with_code,
 )
@@ -86,13 +87,12 @@ def _with_mail(event: HookEvent, mail: Mapping[str, Any]) -> HookEvent:
 def _references(mail: Mapping[str, Any]) -> tuple[str, ...]:
     """Our mark among the tags, then what was the Message-ID."""
     tags = part_of(mail, "tags").get(NAME)
-    found = [text_of(tags[0])] if isinstance(tags, list) and tags else []
+    found = [tags[0]] if isinstance(tags, list) and tags else []
     headers = mail.get("headers")
     for header in headers if isinstance(headers, list) else ():
         if isinstance(header, dict) and text_of(header.get("name")).lower() == "message-id":
-            found.append(text_of(header.get("value")))
-    found.append(text_of(part_of(mail, "commonHeaders").get("messageId")))
-    return tuple(one for one in found if one)
+            found.append(header.get("value"))
+    return references_of([*found, part_of(mail, "commonHeaders").get("messageId")])
 
 
 def _meaning(message: Mapping[str, Any], mail: Mapping[str, Any]) -> list[HookEvent]:

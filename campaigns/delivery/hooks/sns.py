@@ -15,14 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-import requests
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 from campaigns.core.errors import Rejected, ServiceUnavailable
-from campaigns.core.http_body import TooLong, TooSlow, body_of
 from campaigns.core.public_http import Origin, PublicHttp, Question, Resolve
 from campaigns.delivery.hooks.vocabulary import NotAuthentic, moment_of
 
@@ -85,7 +83,7 @@ class PublicSns:
         if not self._room.acquire(blocking=False):
             raise ServiceUnavailable(SERVICE, "is being asked already")
         try:
-            return self._http.ask(url, Question(_SECONDS, redirects=0), _read)
+            return self._http.body(url, Question(_SECONDS, redirects=0), _LARGEST)
         finally:
             self._room.release()
 
@@ -207,16 +205,3 @@ def _signed_text(message: Mapping[str, Any]) -> bytes:
     names = _SIGNED if message.get("Type") == "Notification" else _SIGNED_CONFIRMATION
     lines = (f"{name}\n{message[name]}\n" for name in names if isinstance(message.get(name), str))
     return "".join(lines).encode("utf-8", "surrogatepass")
-
-
-def _read(answer: requests.Response, deadline: float) -> bytes:
-    if answer.status_code >= 500 or answer.status_code == 429:
-        raise ServiceUnavailable(SERVICE, f"HTTP {answer.status_code}")
-    if answer.status_code != 200:
-        raise Rejected(f"HTTP {answer.status_code}")
-    try:
-        return body_of(answer, _LARGEST, deadline)
-    except TooLong:
-        raise Rejected(f"more than {_LARGEST:,} bytes") from None
-    except TooSlow:
-        raise ServiceUnavailable(SERVICE, "no answer in time") from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from campaigns.core.errors import BadInput, GiveUp
@@ -15,6 +15,12 @@ from campaigns.delivery.relaylog_values import codes_in
 
 EVENTS = ("delivered", "deferred", "bounced", "complained", "unsubscribed")
 """Opens and clicks of providers are passed over: Tailormail counts its own, and only with consent."""
+
+TOLERANCE = timedelta(minutes=5)
+"""How far a signed stamp may be away from now: clocks differ, and requests take their time."""
+
+Meaning = tuple[str, str, bool]
+"""Our name of an event, what was said, and whether it is for good."""
 
 _LONGEST = 2000
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
@@ -138,9 +144,40 @@ def moment_of(value: object, where: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def is_stamp(text: str) -> bool:
-    """Whether this is a number of seconds since 1970."""
-    return text.isascii() and text.isdecimal() and len(text) <= 12
+def check_stamp(stamp: str, where: str, now: datetime) -> None:
+    """Nothing, if a signed number of seconds since 1970 is at most TOLERANCE away.
+
+    Raises:
+        NotAuthentic: it is further away, or no such number.
+        BadInput: it is beyond what a clock shows.
+    """
+    is_number = stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12
+    if not is_number or abs(moment_of(int(stamp), where) - now) > TOLERANCE:
+        raise NotAuthentic("the request is too old")
+
+
+def references_of(found: Iterable[object]) -> tuple[str, ...]:
+    """What there is of these, as text."""
+    return tuple(text for text in map(text_of, found) if text)
+
+
+def event_of(
+    meaning: Meaning, row: Mapping[str, Any], at: str, references: Iterable[object], recipient: object
+) -> HookEvent:
+    """The event that a provider's row means; `at` is the field that says when.
+
+    Raises:
+        BadInput: that field is no time.
+    """
+    name, reply, permanent = meaning
+    return HookEvent(
+        name,
+        moment_of(row.get(at), at),
+        references_of(references),
+        text_of(recipient),
+        reply,
+        permanent=permanent,
+    )
 
 
 def number_of(value: object, payload: bytes) -> str:

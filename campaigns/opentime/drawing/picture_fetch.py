@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 
-import requests
 from PIL import Image, ImageOps
 
-from campaigns.core.errors import Rejected, ServiceUnavailable
-from campaigns.core.http_body import TooLong, TooSlow, body_of
 from campaigns.core.public_http import Origin, PublicHttp, Question, Resolve
 from campaigns.opentime.drawing.pictures import LARGEST_BYTES, PictureFile, check_picture
 
@@ -41,7 +38,7 @@ class PictureFetcher:
             BadInput: what came is not a picture that mails can show.
             ServiceUnavailable: no answer in time.
         """
-        body = self._http.ask(url, Question(SECONDS, headers={"Accept": _ACCEPTED}), _body_of)
+        body = self._http.body(url, Question(SECONDS, headers={"Accept": _ACCEPTED}), LARGEST_BYTES)
         return smaller(check_picture(body, SERVICE))
 
 
@@ -61,17 +58,3 @@ def smaller(file: PictureFile, side: int = LARGEST_SIDE_KEPT) -> PictureFile:
         else:
             plain.save(out, "JPEG", quality=86)
     return check_picture(out.getvalue(), SERVICE)
-
-
-def _body_of(answer: requests.Response, deadline: float) -> bytes:
-    status = answer.status_code
-    if status == 429 or status >= 500:
-        raise ServiceUnavailable(SERVICE, f"HTTP {status}")
-    if status != 200:
-        raise Rejected(f"HTTP {status}")
-    try:
-        return body_of(answer, LARGEST_BYTES, deadline)
-    except TooLong:
-        raise Rejected(f"more than {LARGEST_BYTES:,} bytes") from None
-    except TooSlow:
-        raise ServiceUnavailable(SERVICE, "no answer in time") from None
