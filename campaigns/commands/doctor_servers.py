@@ -175,7 +175,11 @@ def _scheduler(db: Database, named: bool) -> str | Verdict:
 
 def _workers(runtime: Runtime) -> str | Verdict:
     app = make_app(broker_url(runtime), patience=_SECONDS)
-    found: dict[str, list[dict[str, str]]] = app.control.inspect(timeout=1.0).active_queues() or {}
+    # Without Celery's pools, which are those of the process: a connection that broke meanwhile is no finding.
+    app.control.mailbox.producer_pool = None
+    with app.connection_for_write() as connection:
+        asked = app.control.inspect(timeout=1.0, connection=connection)
+        found: dict[str, list[dict[str, str]]] = asked.active_queues() or {}
     by_queue = dict.fromkeys(QUEUES, 0)
     for theirs in found.values():
         for queue in {told["name"] for told in theirs} & by_queue.keys():

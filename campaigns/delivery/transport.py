@@ -12,14 +12,14 @@ the kinds of outcome are cut by one question only: *may this mail be sent again 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from campaigns.delivery.foreign_words import printable
+
 _LONGEST_REPLY = 500
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 class Kind(StrEnum):
@@ -86,7 +86,7 @@ class Outcome:
     def __post_init__(self) -> None:
         if not self.reply.isprintable():
             # Relays repeat what far servers say; and PostgreSQL, for one, takes no NUL.
-            object.__setattr__(self, "reply", _UNPRINTABLE.sub(" ", self.reply))
+            object.__setattr__(self, "reply", printable(self.reply))
         if len(self.reply) > _LONGEST_REPLY:
             object.__setattr__(self, "reply", self.reply[: _LONGEST_REPLY - 1] + "…")
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from campaigns.core.errors import BadInput, NotConfigured
@@ -327,6 +327,7 @@ def test_any_bytes_are_refused_and_nothing_breaks(provider: str, body: bytes) ->
         )
 
 
+@example(MEANINGS[0], dict.fromkeys(("reason", "response", "Details", "Description"), "4.2.2 \U00018d09"))
 @given(st.sampled_from(MEANINGS), st.dictionaries(FIELDS, JSON, max_size=4))
 def test_any_fields_are_read_or_named_as_unreadable(
     meaning: tuple[str, dict[str, object], str, Blame | None, bool], changed: dict[str, object]

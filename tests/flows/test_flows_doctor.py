@@ -72,6 +72,13 @@ def test_a_deployment_that_is_well(doctor: Doctor, runtime: Runtime) -> None:
     assert found["broker"]["says"].startswith("waiting: plan 0, pick 0, copy 0, send 0, feedback 0")
 
 
+def test_a_connection_that_broke_since_is_no_finding(doctor: Doctor, runtime: Runtime) -> None:
+    assert doctor()[0] == 0
+    runtime.redis.client_kill_filter(_type="normal", skipme=True)
+    status, found = doctor()
+    assert (status, found["workers"]["severity"]) == (0, "warning"), found["workers"]
+
+
 def test_without_a_scheduler(doctor: Doctor) -> None:
     status, found = doctor()
     assert status == 0

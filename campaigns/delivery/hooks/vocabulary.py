@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from campaigns.core.errors import BadInput, GiveUp
+from campaigns.delivery.foreign_words import printable
 from campaigns.delivery.relaylog_values import codes_in
 
 EVENTS = ("delivered", "deferred", "bounced", "complained", "unsubscribed")
@@ -23,7 +23,6 @@ Meaning = tuple[str, str, bool]
 """Our name of an event, what was said, and whether it is for good."""
 
 _LONGEST = 2000
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 class NotAuthentic(GiveUp):
@@ -124,7 +123,7 @@ def text_of(value: object) -> str:
     """A string or number as one printable line, not too long; empty for anything else."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    return _UNPRINTABLE.sub(" ", str(value)).strip()[:_LONGEST]
+    return printable(str(value)).strip()[:_LONGEST]
 
 
 def moment_of(value: object, where: str) -> datetime:

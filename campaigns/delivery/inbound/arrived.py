@@ -15,6 +15,8 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import islice
 
+from campaigns.delivery.foreign_words import printable
+
 MOST_BYTES = 5_000_000
 """Of a longer mail no more is read. Reports on mails of ours are a tenth of a megabyte long."""
 
@@ -28,7 +30,6 @@ _LONGEST_HEADER = 2_000
 _MOST_ADDRESSES = 50
 _LONGEST_TEXT = 100_000
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")  # PostgreSQL, for one, takes no NUL
 _ADDRESS = re.compile(r"[^\s<>,;:\"()@]{1,250}@[^\s<>,;:\"()@]{1,253}")
 _SENT_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To", "Cc")
 _AUTHORED = ("Message-ID", "Date", "From", "To", "Subject")
@@ -129,7 +130,7 @@ def addresses_in(text: str) -> list[str]:
 
 def one_header(value: object) -> str:
     """A header's value as one printable line of bounded length."""
-    return " ".join(_UNPRINTABLE.sub(" ", str(value)[:_LONGEST_HEADER]).split())
+    return " ".join(printable(str(value)[:_LONGEST_HEADER]).split())
 
 
 def decoded(part: Message) -> str:
