@@ -1,5 +1,7 @@
 """Freezing a million sends, and claiming batches among five million rows: `python -m benchmarks.freezing`.
 
+A batch has as many sends as `TAILORMAIL_BATCH_SIZE` says if nobody sets it; `--batch` tries another size.
+
 Customers, consents and the rows of other campaigns are made in SQL and are not part of the timing. The
 audience is frozen by the real `freeze_audience`, batches are claimed by the real `Claims`, each in a
 transaction of its own with its commit. One JSON object is printed; the folder with the server is removed.
@@ -28,11 +30,12 @@ from campaigns.audience.freezing import freeze_audience
 from campaigns.audience.segments import parse_segment
 from campaigns.core.db import Database
 from campaigns.core.embedded import Embedded
+from campaigns.core.settings import Settings
 from campaigns.flows.claims import Claims
 from campaigns.flows.counters import recount
 from campaigns.models import schema
 
-_BATCH = 500
+_BATCH: int = Settings.model_fields["batch_size"].default
 _CLAIMS = 200
 _LEASE = timedelta(minutes=2)
 # Measured: a customer with consents takes some 900 bytes, a send some 400 with its keys; the log as much.
@@ -115,7 +118,7 @@ def _freeze(db: Database) -> dict[str, object]:
     }
 
 
-def _claims(db: Database, campaign: int) -> dict[str, float | None]:
+def _claims(db: Database, campaign: int, batch: int) -> dict[str, float | None]:
     """Milliseconds a claim, of the wall clock and of the processor of the server's process.
 
     The first claim of a worker is told apart: it does not know yet from where on there is something.
@@ -124,11 +127,11 @@ def _claims(db: Database, campaign: int) -> dict[str, float | None]:
     for _ in range(_CLAIMS):
         began = time.perf_counter()
         with db.transaction() as session:
-            taken = claims.take(session, campaign, _BATCH, "bench:1", datetime.now(UTC))
+            taken = claims.take(session, campaign, batch, "bench:1", datetime.now(UTC))
         took.append((time.perf_counter() - began) * 1000)
         if cpu_before is None:
             cpu_before = _server_cpu(db)
-        if len(taken) < _BATCH:
+        if len(taken) < batch:
             raise RuntimeError(f"only {len(taken)} sends were left: give more customers")
     used = (_server_cpu(db) or 0.0) - (cpu_before or 0.0)
     return {
@@ -151,9 +154,9 @@ def _server_cpu(db: Database) -> float | None:
     return (int(numbers[11]) + int(numbers[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
-def _claim_all_but_few(db: Database, campaign: int) -> int:
+def _claim_all_but_few(db: Database, campaign: int, batch: int) -> int:
     """As if nearly all of a campaign had been claimed and sent, and nothing been vacuumed since."""
-    keep = _BATCH * (_CLAIMS + 2)
+    keep = batch * (_CLAIMS + 2)
     with db.transaction() as session:
         session.execute(text("alter table sends_p000000 set (autovacuum_enabled = false)"))
         last = session.scalar(
@@ -173,7 +176,7 @@ def _claim_all_but_few(db: Database, campaign: int) -> int:
     return changed.rowcount
 
 
-def measure(customers: int, rows: int) -> dict[str, object]:
+def measure(customers: int, rows: int, batch: int) -> dict[str, object]:
     """All figures; `rows` counts all sends when batches are claimed."""
     campaigns = max(2, -(-rows // customers))
     with _empty_database() as db:
@@ -185,15 +188,15 @@ def measure(customers: int, rows: int) -> dict[str, object]:
         _analyse(db)
         with db.transaction() as session:
             there = session.scalar(text("select count(*) from sends"))
-        fresh = _claims(db, campaigns)
-        dead = _claim_all_but_few(db, 2)
+        fresh = _claims(db, campaigns, batch)
+        dead = _claim_all_but_few(db, 2, batch)
         return {
             "frozen": frozen,
             "rows": there,
-            "batch": _BATCH,
+            "batch": batch,
             "claim": fresh,
             "rows_claimed_and_sent_before_unvacuumed": dead,
-            "claim_behind_dead_rows": _claims(db, 2),
+            "claim_behind_dead_rows": _claims(db, 2, batch),
         }
 
 
@@ -202,6 +205,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.freezing", description=__doc__)
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--rows", type=int, default=5_000_000, help="sends that are there when claiming")
+    parser.add_argument("--batch", type=int, default=_BATCH, help="sends that one claim takes")
     asked = parser.parse_args()
     needed = asked.customers * _BYTES_A_CUSTOMER + max(asked.rows, asked.customers) * _BYTES_A_SEND
     free = shutil.disk_usage(tempfile.gettempdir()).free
@@ -211,7 +215,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    print(json.dumps(measure(asked.customers, asked.rows), indent=2))
+    print(json.dumps(measure(asked.customers, asked.rows, asked.batch), indent=2))
     return 0
 
 

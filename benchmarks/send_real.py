@@ -21,6 +21,7 @@ from sqlalchemy import text
 
 from benchmarks.bench import Bench
 from benchmarks.sink import Sink
+from campaigns.core.embedded import Embedded
 from campaigns.core.errors import Refused
 from campaigns.flows.counters import counts
 from workers.app import make_app
@@ -55,6 +56,7 @@ class Deployment:
         self.dkim_key = dkim_key
         self._shop = shop
         self._sink = sink
+        self._servers = Embedded(shop.runtime.settings.folder)
         runtime = shop.runtime
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("TAILORMAIL_", "OPENAI_"))},
@@ -172,8 +174,8 @@ class Deployment:
         return {
             "workers": _cpu_of(self._worker),
             "scheduler": _cpu_of(psutil.Process(self._started[1].pid)),
-            "postgresql": _cpu_named("postgres"),
-            "redis": _cpu_named("redis-server"),
+            "postgresql": _cpu_of_server(self._servers.postgres.pid()) if self._servers.postgres else 0.0,
+            "redis": _cpu_of_server(self._servers.redis.pid()) if self._servers.redis else 0.0,
             "sink": self._sink.cpu_seconds(),
         }
 
@@ -212,10 +214,13 @@ def _cpu_of(process: psutil.Process) -> float:
     return sum(_own_cpu(one) for one in (process, *process.children(recursive=True)))
 
 
-def _cpu_named(name: str) -> float:
-    """Of all processes of this name, those that have ended among them as far as their parents know."""
-    found = [one for one in psutil.process_iter(["name"]) if (one.info["name"] or "").startswith(name)]
-    return sum(_own_cpu(one) for one in found)
+def _cpu_of_server(pid: int | None) -> float:
+    """Of this server alone (others may run on the machine): its children too, also those that have ended."""
+    if pid is None:
+        return 0.0
+    process = psutil.Process(pid)
+    times = process.cpu_times()
+    return _cpu_of(process) + float(times.children_user + times.children_system)
 
 
 def _own_cpu(process: psutil.Process) -> float:

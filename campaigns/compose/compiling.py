@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Template, TemplateError, nodes
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from campaigns.compose.quoted import quoted
 from campaigns.compose.sandbox import TemplateSandbox
 from campaigns.core.errors import BadInput
-from campaigns.core.remembering import Remembered
 
 # Titles, prices and pictures stand in thousands of mails. What is one customer's own is kept for as long, which
 # is one reason for keeping little.
@@ -60,20 +60,19 @@ def _already_escaped(text: str) -> str:
 
 
 def _finalizer(html_escaping: bool) -> Callable[[Any], str]:
-    """What Jinja calls with each value; `Markup` tells it that nothing is left to escape."""
-    known: Remembered[str, Markup] = Remembered(_MOST_KEPT)
+    """What Jinja calls with each value; it is escaped and encoded then."""
 
     def encode(value: Any) -> str:
-        # Escaped text equals the same text unescaped as a key, so only plain strings are kept.
-        if type(value) is not str:
-            return Markup(quoted(str(escape(value)) if html_escaping else str(value)))
-        encoded = known.get(value)
-        if encoded is None:
-            encoded = Markup(quoted(str(escape(value)) if html_escaping else value))
-            known[value] = encoded
-        return encoded
+        return quoted(str(escape(value)) if html_escaping else str(value))
 
-    return encode
+    # What was used last stays: a mail's own links, a dozen of them, must not push out what mails share.
+    known = lru_cache(maxsize=_MOST_KEPT)(encode)
+
+    def encode_or_know(value: Any) -> str:
+        # Escaped text equals the same text unescaped as a key, so only plain strings are kept.
+        return known(value) if type(value) is str else encode(value)
+
+    return encode_or_know
 
 
 def _prepared(

@@ -115,7 +115,7 @@ class LinkMaker:
         Raises:
             BadInput: `url` is not an http or https URL.
         """
-        checked_url(url, where="link")
+        checked_url(url, "link")
         if not ref.tracked:
             return url
         return self._url("c", "click", ref.campaign_id, ref.send_id, kind, number)

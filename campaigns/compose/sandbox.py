@@ -75,11 +75,14 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         # Jinja looks at what it got as well, for the sake of `str.format`: plain text cannot be that.
-        if self._verdicts.get((type(obj), attribute)):
+        kind = type(obj)
+        if kind is dict and not hasattr(dict, attribute):
+            value = obj.get(attribute)
+        elif self._verdicts.get((kind, attribute)):
             value = getattr(obj, attribute)
-            if type(value) is str:
-                return value
-        return super().getattr(obj, attribute)
+        else:
+            value = None
+        return value if type(value) is str else super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         asked = type(obj), attr

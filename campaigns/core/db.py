@@ -198,7 +198,8 @@ def _ask_idle_connections(engine: Engine) -> None:
             return
         try:
             connection.execute("select 1")
-            connection.rollback()
+            # Not a rollback: after one the driver forgets all statements that PostgreSQL has planned for it.
+            connection.commit()
         except psycopg.Error as error:
             raise DisconnectionError(str(error)) from error
 

@@ -18,6 +18,7 @@ from campaigns.core.errors import BadToken
 
 _VERSION = 1
 _MAC_BYTES = 12
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
 
 
 class Signer:
@@ -73,7 +74,7 @@ class Signer:
 
     @staticmethod
     def _mac(key: _Hmac, kind: str, body: bytes) -> bytes:
-        return key.digest(kind.encode() + b"\0" + body)[:_MAC_BYTES]
+        return key.digest(b"%b\0%b" % (kind.encode(), body))[:_MAC_BYTES]
 
 
 class _Hmac:
@@ -119,7 +120,7 @@ def _numbers(raw: bytes) -> tuple[int, ...]:
 
 
 def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(_FOR_URLS, b"=").decode("ascii")
 
 
 def _decode(token: str) -> bytes:
