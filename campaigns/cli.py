@@ -12,6 +12,7 @@ import click
 
 from campaigns import __version__
 from campaigns.commands.api_key_command import api_key
+from campaigns.commands.evaluate_command import evaluate, models, train
 from campaigns.commands.form_command import form
 from campaigns.commands.inbound_command import inbound
 from campaigns.commands.output import as_json, json_option, refuse, show_pairs, show_table
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from campaigns.runtime import Runtime
 
 Kind = Literal["customers", "products", "orders", "consents"]
-Split = Literal["time", "last-order"]
 
 
 @contextmanager
@@ -167,7 +167,12 @@ def campaign_show(campaign_id: int, json_: bool) -> None:
         as_json(shown)
     else:
         show_pairs(
-            f"campaign {campaign_id}", [(k, v) for k, v in shown.items() if k not in ("slots", "brief")]
+            f"campaign {campaign_id}",
+            [
+                (k, "\n".join(v) if k == "picking_rules" else v)
+                for k, v in shown.items()
+                if k not in ("slots", "brief", "picking")
+            ],
         )
 
 
@@ -295,26 +300,9 @@ def recommend(customer: str, number: int, json_: bool) -> None:
     )
 
 
-@cli.command()
-@json_option
-def train(json_: bool) -> None:
-    """Train the recommender on the orders that are there (imports hint at this by themselves)."""
-    with connected() as runtime:
-        trained = runtime.training.run()
-    if json_:
-        as_json({"model": trained.model_id, **trained.meta})
-    else:
-        click.echo(f"model {trained.model_id} is in use")
-
-
-@cli.command()
-@click.option("--split", default="time", show_default=True, type=click.Choice(get_args(Split)))
-@json_option
-def evaluate(split: Split, json_: bool) -> None:
-    """Measure the recommender on the shop's own orders, beside best-sellers."""
-    with connected() as runtime:
-        found = runtime.training.evaluate(split)
-    as_json(found) if json_ else show_pairs(f"evaluation, split {split}", list(found.items()))
+cli.add_command(train)
+cli.add_command(models)
+cli.add_command(evaluate)
 
 
 @cli.group()

@@ -48,6 +48,7 @@ FORGET_SECONDS = 600.0
 # Like a sweep, it is for the files of the host that gets it: not in step with how workers ask for tasks.
 ERASURE_SECONDS = 61.3
 ENGAGEMENT_EXPIRES = 1800.0
+TRAINING_EXPIRES = 1800.0
 RETENTION_EXPIRES = 6 * 3600.0
 
 _ROUTES: dict[str, Any] = {
@@ -97,6 +98,12 @@ _SCHEDULE: dict[str, Any] = {
     "erasures": {
         "task": "tailormail.erasures",
         "schedule": ERASURE_SECONDS,
+    },
+    "train": {
+        # Trends age, and a hint may be lost; where nothing is new it ends at once.
+        "task": "tailormail.train",
+        "schedule": crontab(minute="7"),
+        "options": {"expires": TRAINING_EXPIRES},
     },
     "engagement": {
         "task": "tailormail.engagement",

@@ -35,6 +35,7 @@ from campaigns.models import (
     Send,
     SendResolution,
     SendStatus,
+    Signal,
     Signup,
     SlotServe,
     Suppression,
@@ -118,8 +119,8 @@ def _suppress_address(session: Session, keyring: KeyRing, customer: Customer, at
 
 
 def _forget_choices(session: Session, own: int, sends: list[tuple[int, int]], hmacs: list[bytes]) -> None:
-    """What the person chose, liked, asked for, was shown and was told; and what providers told of them."""
-    for table in (ContactPreference, Favourite, EngagementState):
+    """What the person chose, liked, asked for, looked at, was shown and was told; and what providers told of them."""
+    for table in (ContactPreference, Favourite, EngagementState, Signal):
         session.execute(delete(table).where(table.customer_id == own))
     session.execute(delete(SlotServe).where(tuple_(SlotServe.campaign_id, SlotServe.send_id).in_(sends)))
     session.execute(delete(Notice).where((Notice.customer_id == own) | Notice.email_hmac.in_(hmacs)))

@@ -32,6 +32,7 @@ from campaigns.models import (
     Product,
     Send,
     SendResolution,
+    Signal,
     SlotServe,
     WrittenCopyRow,
 )
@@ -60,6 +61,7 @@ def export_customer(session: Session, keyring: KeyRing, customer: Customer, at: 
         "favourites": rows_of(session, _favourites(own)),
         "engagement": rows_of(session, _engagement(own)),
         "orders": rows_of(session, _orders(own)),
+        "signals": rows_of(session, _signals(own)),
         "consents": rows_of(session, _consents(own)),
         "consent_now": rows_of(session, _consent_now(own)),
         "sends": _mails(session, own),
@@ -124,8 +126,18 @@ def _orders(own: int) -> Executable:
         )
         .join(Product, Product.id == OrderLine.product_id)
         .where(OrderLine.customer_id == own)
-        .order_by(OrderLine.ordered_at, OrderLine.id)
+        .order_by(OrderLine.ordered_at, OrderLine.order_id, Product.sku)
     )  # fmt: skip
+
+
+def _signals(own: int) -> Executable:
+    """What the shop told that the person looked at or put into the cart."""
+    return (
+        select(Signal.key, Signal.kind, Product.sku, Product.title, Signal.at)
+        .join(Product, Product.id == Signal.product_id)
+        .where(Signal.customer_id == own)
+        .order_by(Signal.at, Signal.id)
+    )
 
 
 def _consents(own: int) -> Executable:

@@ -16,9 +16,8 @@ from babel.numbers import format_currency
 
 from campaigns.compose.links import Links
 from campaigns.core.errors import BadInput
-from campaigns.models.values import Copy, Pick, Reason
+from campaigns.models.values import OWN_REASONS, Copy, Pick, Reason
 
-_PERSONAL_REASONS = ("because_you_bought", "like_your_purchases", "because_you_like", "your_favourite")
 _LONGEST_NAME = 40
 _WEB_ADDRESS = re.compile(r"://|www\.|\.\w{2,}/|@", re.IGNORECASE)
 # Controls, and marks that turn the direction of the text around them: none belongs to one line of words.
@@ -32,6 +31,15 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
         "your_favourite": "One of the favourites you chose",
         "recent_favourite": "A favourite of our customers these weeks",
         "best_seller": "One of our best-sellers",
+        "buy_again": "You bought this before",
+        "in_your_cart": "It lies in your cart",
+        "because_in_your_cart": "Goes with {because} in your cart",
+        "you_looked_at": "You looked at this lately",
+        "because_you_looked_at": "Because you looked at {because}",
+        "area_favourite": "A favourite in your country these weeks",
+        "shop_choice": "Chosen by our team",
+        "instead_of": "In place of {because}, which is sold out",
+        "from_our_shop": "From our shop",
     },
     "de": {
         "because_you_bought": "Weil Sie „{because}“ gekauft haben",
@@ -40,6 +48,15 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
         "your_favourite": "Von Ihnen als Favorit gewählt",
         "recent_favourite": "In diesen Wochen besonders beliebt",
         "best_seller": "Einer unserer Bestseller",
+        "buy_again": "Von Ihnen schon einmal gekauft",
+        "in_your_cart": "Liegt in Ihrem Warenkorb",
+        "because_in_your_cart": "Passt zu „{because}“ in Ihrem Warenkorb",
+        "you_looked_at": "Von Ihnen kürzlich angesehen",
+        "because_you_looked_at": "Weil Sie „{because}“ angesehen haben",
+        "area_favourite": "In diesen Wochen in Ihrem Land beliebt",
+        "shop_choice": "Von unserem Team ausgewählt",
+        "instead_of": "Ersatz für „{because}“ (ausverkauft)",
+        "from_our_shop": "Aus unserem Sortiment",
     },
     "fr": {
         "because_you_bought": "Parce que vous avez acheté « {because} »",
@@ -48,6 +65,15 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
         "your_favourite": "Un des favoris que vous avez choisis",
         "recent_favourite": "Très apprécié ces dernières semaines",
         "best_seller": "Une de nos meilleures ventes",
+        "buy_again": "Déjà acheté par vous",
+        "in_your_cart": "Dans votre panier",
+        "because_in_your_cart": "Va avec « {because} » dans votre panier",
+        "you_looked_at": "Vu par vous récemment",
+        "because_you_looked_at": "Parce que vous avez regardé « {because} »",
+        "area_favourite": "Très apprécié dans votre pays ces dernières semaines",
+        "shop_choice": "Choisi par notre équipe",
+        "instead_of": "À la place de « {because} », en rupture de stock",
+        "from_our_shop": "De notre boutique",
     },
     "es": {
         "because_you_bought": "Porque compró «{because}»",
@@ -56,6 +82,15 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
         "your_favourite": "Uno de los favoritos que eligió",
         "recent_favourite": "Muy apreciado estas semanas",
         "best_seller": "Uno de nuestros más vendidos",
+        "buy_again": "Ya lo compró antes",
+        "in_your_cart": "Está en su carrito",
+        "because_in_your_cart": "Combina con «{because}» de su carrito",
+        "you_looked_at": "Lo miró hace poco",
+        "because_you_looked_at": "Porque miró «{because}»",
+        "area_favourite": "Muy apreciado en su país estas semanas",
+        "shop_choice": "Elegido por nuestro equipo",
+        "instead_of": "En lugar de «{because}», que está agotado",
+        "from_our_shop": "De nuestra tienda",
     },
     "no": {
         "because_you_bought": "Fordi du kjøpte «{because}»",
@@ -64,6 +99,15 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
         "your_favourite": "En av favorittene du valgte",
         "recent_favourite": "En favoritt hos kundene våre de siste ukene",
         "best_seller": "En av bestselgerne våre",
+        "buy_again": "Dette har du kjøpt før",
+        "in_your_cart": "Ligger i handlekurven din",
+        "because_in_your_cart": "Passer til «{because}» i handlekurven din",
+        "you_looked_at": "Du så på denne nylig",
+        "because_you_looked_at": "Fordi du så på «{because}»",
+        "area_favourite": "En favoritt i landet ditt de siste ukene",
+        "shop_choice": "Valgt av oss i butikken",
+        "instead_of": "I stedet for «{because}», som er utsolgt",
+        "from_our_shop": "Fra butikken vår",
     },
 }
 
@@ -136,13 +180,13 @@ def pick_view(pick: Pick, *, line: str, link: str, locale: str, language: str) -
     """A pick in words: price by `locale` (such as `de_DE`), reason in `language` (such as `de`)."""
     product = pick.product
     return PickView(
-        title=one_line(product.title),
+        title=_title(product.title),
         price_text=price_text(product.price, product.currency, locale),
         picture_url=product.image_url,
         link=link,
         line=line,
         reason_text=reason_words(pick.reason, language),
-        personal=pick.reason.kind in _PERSONAL_REASONS,
+        personal=pick.reason.kind in OWN_REASONS,
     )
 
 
@@ -152,7 +196,13 @@ def price_text(amount: Decimal, currency: str, locale: str) -> str:
     return format_currency(amount, currency, locale=_locale(locale))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
+def _title(text: str) -> str:
+    """The title of a product on one line."""
+    return one_line(text)
+
+
+@lru_cache(maxsize=16_384)  # A day for each language: customers agreed in the course of many years.
 def date_text(day: date, language: str) -> str:
     """A date in words of the language: `4 March 2025`, `4. März 2025`."""
     locale = _locale(language)
@@ -160,6 +210,7 @@ def date_text(day: date, language: str) -> str:
     return format_date(day, format="long", locale=Locale("en", "GB") if str(locale) == "en" else locale)
 
 
+@lru_cache(maxsize=8192)  # A shop has some thousand products that somebody may have bought.
 def reason_words(reason: Reason, language: str) -> str:
     """The reason of a pick as a short phrase, in English where the language is not known.
 

@@ -35,6 +35,15 @@ _REASONS = {
     "your_favourite": "named by the reader as a favourite",
     "recent_favourite": "chosen by many customers lately",
     "best_seller": "one of the shop's best-sellers",
+    "buy_again": "something the reader bought before and may need again",
+    "in_your_cart": "lies in the reader's shopping cart",
+    "because_in_your_cart": "goes with something in the reader's shopping cart",
+    "you_looked_at": "the reader looked at it lately",
+    "because_you_looked_at": "goes with something the reader looked at lately",
+    "area_favourite": "chosen by many customers in the reader's country lately",
+    "shop_choice": "recommended by the shop itself",
+    "instead_of": "much like another product of the shop",
+    "from_our_shop": "part of the shop's range",
 }
 
 _RULES = """You write the words of one marketing email for a shop. Answer with the JSON object asked for.

@@ -19,7 +19,7 @@ PROMPT_VERSION = "3"
 OFFLINE = "offline"
 """Stands in a key where the name of a model would, for the words of the offline writer."""
 # Reasons that speak of the product; all others speak of what the customer did.
-IMPERSONAL_REASONS = ("best_seller", "recent_favourite")
+IMPERSONAL_REASONS = ("best_seller", "recent_favourite", "shop_choice", "instead_of", "from_our_shop")
 
 
 class PartKeys(NamedTuple):

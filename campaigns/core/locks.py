@@ -34,3 +34,6 @@ who has a limit (audience/contact.py)."""
 
 ENGAGEMENT_LOCK = 7_221_417
 """Held while it is counted who still looks at their mail: one at a time is enough."""
+
+TRAINING_LOCK = 7_221_418
+"""Held while a trained recommender is stored and it is decided which one is in use."""

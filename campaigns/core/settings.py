@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     public_url: str = Field("http://127.0.0.1:8025", description="Where recipients reach the web part.")
     smtp_url: str | None = Field(None, description="Relay; unset: mail is captured into the data folder.")
     delivery_path: Path | None = Field(None, description="TOML file of relays, limits and warm-up.")
+    picking_path: Path | None = Field(None, description="TOML file of what may be picked in all campaigns.")
     dkim_key: str | None = Field(None, description="PEM text, or the path of a PEM file.")
     dkim_selector: str | None = None
     dkim_domain: str | None = None
@@ -147,9 +148,7 @@ class Settings(BaseSettings):
     pause_after_mails: int = Field(
         200, ge=1, description="Mails that must be out before these shares are looked at."
     )
-    soft_bounce_limit: int = Field(
-        5, ge=1, description="Soft bounces in a row after which an address is suppressed."
-    )
+    soft_bounce_limit: int = Field(5, ge=1, description="Soft bounces in a row that suppress an address.")
     bounce_domain: str | None = Field(
         None, description="Domain of return paths (VERP), whose mail comes to `tailormail inbound`."
     )
@@ -167,6 +166,13 @@ class Settings(BaseSettings):
     )
     dkim_ed25519_selector: str | None = None
     lease_seconds: int = Field(120, ge=5, description="How long a worker may hold a claimed batch.")
+    training_seconds: float = Field(120.0, ge=0, le=1200, description="Most for tuning a model; 0: never.")
+    privacy_epsilon: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Noise on the counts that models tell of; unset: none, 1: usual, less: more noise.",
+    )
 
     @field_validator("public_url")
     @classmethod
@@ -348,8 +354,7 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
 
 def _problems_between(settings: Settings) -> list[str]:
-    problems: list[str] = []
-    problems.extend(_problems_of_dkim(settings))
+    problems = [*_problems_of_dkim(settings)]
     if settings.weather_provider and not settings.weather_url:
         problems.append("TAILORMAIL_WEATHER_PROVIDER: needs TAILORMAIL_WEATHER_URL as well")
     if settings.asks_met_norway and not settings.weather_contact:
@@ -357,12 +362,10 @@ def _problems_between(settings: Settings) -> list[str]:
             "TAILORMAIL_WEATHER_CONTACT: MET Norway wants to know whom to write to;"
             " give an e-mail address or a web site"
         )
-    for name, path in (
-        ("GEOIP", settings.geoip_path),
-        ("DELIVERY", settings.delivery_path),
-    ):
+    for name in ("geoip", "delivery", "picking"):
+        path = getattr(settings, f"{name}_path")
         if path and not path.is_file():
-            problems.append(f"TAILORMAIL_{name}_PATH: there is no file {path}")
+            problems.append(f"{_setting_name(name)}_PATH: there is no file {path}")
     return problems
 
 

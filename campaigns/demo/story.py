@@ -21,7 +21,7 @@ from campaigns.demo.inbox import InboxMail, read_inbox
 from campaigns.demo.recipients import Played, Recipients
 from campaigns.demo.summary import Summary
 from campaigns.flows.viewing import Scene
-from campaigns.models import CampaignStatus, Customer, RecommenderModelRow
+from campaigns.models import CampaignStatus, Customer
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
 
@@ -124,16 +124,9 @@ class Story:
             writer.writerows(rows)
 
     def _train(self) -> None:
-        newest = select(func.max(RecommenderModelRow.id))
-        with self._runtime.db.transaction() as session:
-            before = session.scalar(newest) or 0
         self._runtime.jobs.train()
         # The import hinted at training as well; either run will do.
-        self._wait(lambda: self._newest_model() > before, "the recommender was not trained")
-
-    def _newest_model(self) -> int:
-        with self._runtime.db.transaction() as session:
-            return session.scalar(select(func.max(RecommenderModelRow.id))) or 0
+        self._wait(self._runtime.training.is_current, "the recommender was not trained")
 
     def _approved(self, path: Path) -> int:
         campaign_id = self._runtime.campaigns.create_from_file(path)

@@ -27,6 +27,9 @@ from campaigns.flows.plans import get_campaign
 from campaigns.flows.preflight_report import PreflightReport
 from campaigns.models import Campaign, CampaignStatus, CampaignTransition
 from campaigns.opentime.slots.slots import parse_slots
+from campaigns.recommend.rules_check import check_terms
+from campaigns.recommend.rules_file import PickingTerms, ShopTerms, rules_of
+from campaigns.recommend.rules_words import rules_in_words
 
 _RUNNING = (CampaignStatus.PLANNING, CampaignStatus.SENDING)
 _AS_WRITTEN = {
@@ -44,12 +47,14 @@ class Campaigns:
         jobs: Jobs,
         cap: FrequencyCap | None = None,
         preflight: Callable[[int], PreflightReport] | None = None,
+        shop: ShopTerms | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
         self._jobs = jobs
         self._cap = cap
         self._preflight = preflight
+        self._shop = shop or ShopTerms()
 
     def create_from_file(self, path: Path) -> int:
         """Create a draft from a TOML file, with pictures and lists of shops beside it. Returns its number.
@@ -96,12 +101,14 @@ class Campaigns:
             )
         start = description.schedule.start
         with self._db.transaction() as session:
+            check_terms(session, self._shop, description.picking)
             keep_pictures(session, pictures)
             campaign = Campaign(
                 **description.model_dump(include=_AS_WRITTEN),
                 brief=brief.as_json(),
                 slots=[slot.to_json() for slot in slots],
                 delivery=description.delivery.as_json(),
+                picking=description.picking.as_json(),
                 status=CampaignStatus.DRAFT.value,
                 scheduled_at=None if isinstance(start, str) else start,
             )
@@ -235,6 +242,10 @@ class Campaigns:
                 "brief": campaign.brief,
                 "slots": campaign.slots,
                 "delivery": campaign.delivery,
+                "picking": campaign.picking,
+                "picking_rules": rules_in_words(
+                    rules_of(self._shop, PickingTerms.from_json(campaign.picking))
+                ),
                 "paused_because": history[-1].why if campaign.status == CampaignStatus.PAUSED else "",
                 "audience_now": {"planned": audience.planned, "held_back": audience.held_back},
                 "history": [

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from campaigns.core.described_file import SenderLine, check_described, read_toml
 from campaigns.delivery.terms import DeliveryTerms
+from campaigns.recommend.rules_file import PickingTerms
 
 
 class Schedule(BaseModel):
@@ -39,6 +40,7 @@ class CampaignFile(BaseModel):
     slots: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
     schedule: Schedule = Field(default_factory=Schedule)
     delivery: DeliveryTerms = Field(default_factory=DeliveryTerms)
+    picking: PickingTerms = Field(default_factory=PickingTerms)
 
     @field_validator("topic")
     @classmethod

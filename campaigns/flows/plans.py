@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parseaddr
 
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from campaigns.core.remembering import Remembered
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.opentime.slots.slots import SlotDefinition
+from campaigns.recommend.rules_file import PickingTerms
 
 log = get_logger(__name__)
 
@@ -44,6 +45,7 @@ class CampaignPlan:
     terms: DeliveryTerms
     topic: str = ""
     kind: str = MARKETING
+    picking: PickingTerms = field(default_factory=PickingTerms)
 
     @property
     def domain(self) -> str:
@@ -107,6 +109,7 @@ def plan_of(campaign: Campaign) -> CampaignPlan:
         terms=DeliveryTerms.from_json(campaign.delivery),
         topic=campaign.topic,
         kind=campaign.kind,
+        picking=PickingTerms.from_json(campaign.picking),
     )
 
 

@@ -121,7 +121,7 @@ class Preflight:
         """What their mails are made of, by the place in `samples`."""
         now = self._clock.now()
         real = {s.addressee.customer_id: s.personal for s in samples if s.addressee.customer_id != NOBODY}
-        histories, picked = self._picker.pick({**real, NOBODY: False}, plan.picks)
+        histories, picked = self._picker.pick({**real, NOBODY: False}, plan.picks, plan.picking)
         histories[NOBODY] = newcomer()
         catalogue = self._picker.catalogue
         requests = {

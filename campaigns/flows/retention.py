@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from campaigns.audience.posted_signals import forget_signals
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.locks import RETENTION_LOCK
@@ -58,6 +59,7 @@ class Retention:
                 dropped += self._drop(one, table)
         self._forget_loose_events(before)
         self._forget_drained(self._clock.now() - _GROUPS_KEPT)
+        self._forget_signals()
         forget_payloads(self._db, self._clock.now())
         if dropped:
             log.info("partitions_dropped", partitions=dropped)
@@ -140,6 +142,13 @@ class Retention:
                 some = session.scalars(old).all()
                 session.execute(delete(DrainedGroup).where(DrainedGroup.id.in_(some)))
             gone = len(some)
+
+    def _forget_signals(self) -> None:
+        """Views and carts that are old, or whose customer no longer consents to profiling."""
+        gone = _EVENTS_AT_ONCE
+        while gone == _EVENTS_AT_ONCE:
+            with self._db.transaction() as session:
+                gone = forget_signals(session, self._clock.now(), _EVENTS_AT_ONCE)
 
 
 def _may_go(session: Session, one: CampaignRange, before: datetime) -> bool:

@@ -130,8 +130,13 @@ class Tailor:
         rest = [one for one in fit if one.send.id not in done]
         with self._meters.timed("pick"):
             histories, picks = self._picker.pick(
-                {one.send.customer_id: one.send.personal for one in rest}, plan.picks
+                {one.send.customer_id: one.send.personal for one in rest}, plan.picks, plan.picking
             )
+            # Only what is sold out since is replaced; what was prepared beside it stays.
+            prepared = {
+                one.send.customer_id: one.send.picks or [] for one in worded if one.send.id not in done
+            }
+            picks |= self._picker.mended(prepared, histories, plan.picking)
         with self._meters.timed("copy"):
             catalogue, now = self._picker.catalogue, self._clock.now()
             requests = {
@@ -172,14 +177,15 @@ class Tailor:
             yield [cell[send_id].worded(found) for send_id, found in words.items()]
 
     def _from_store(self, plan: CampaignPlan, worded: Sequence[Fit]) -> list[Ready]:
-        """Those whose picks and copy were prepared before, unless a product of them is gone since."""
+        """Those whose picks and copy were prepared before, unless a product of them is gone or sold out since."""
         copies = self._shelf.remembered({one.send.id: (one.send.copy_id, one.send.picks) for one in worded})
         ready = []
         for one in worded:
             stored, number = one.send.picks or [], one.send.copy_id or 0
             picks = tuple(picks_from_json(stored, self._picker.catalogue))
             copy = copies.get(one.send.id)
-            if copy is not None and len(picks) == len(stored):
+            fit = len(picks) == len(stored) and self._picker.still_fit(picks, plan.picking)
+            if copy is not None and fit:
                 language = copy_language(plan, one.person.locale)
                 ready.append(_ready(plan, one, picks, copy, language, stored, number))
         return ready

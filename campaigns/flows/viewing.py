@@ -185,7 +185,7 @@ class Viewing:
             refused = still_allowed(session, plan.contact(self._cap), [(0, person.id)], self._clock.now())
             addressee = load_addressees(session, self._keyring, [person.id])[person.id]
             place = _place_of(session, scene, person)
-        histories, picked = self._picker.pick({person.id: "profiling" in granted}, plan.picks)
+        histories, picked = self._picker.pick({person.id: "profiling" in granted}, plan.picks, plan.picking)
         moment = scene.moment or self._clock.now()
         request = copy_request(
             plan, addressee, histories[person.id], picked[person.id], self._picker.catalogue, moment

@@ -24,10 +24,9 @@ from campaigns.core.zones import zone_named
 from campaigns.flows.copystore import parts_by_number
 from campaigns.flows.mailed import mailed
 from campaigns.models import Campaign, Customer, Product, Send, SlotServe
-from campaigns.models.values import Copy, Reason
+from campaigns.models.values import GENERAL_REASONS, Copy, Reason
 from campaigns.opentime.slots.slot_definition import DEFAULT, EXPIRED
 
-_GENERAL_REASONS = ("recent_favourite", "best_seller")
 _BY_OPENING = ("address", "apple_city")
 
 
@@ -79,7 +78,7 @@ def explain(session: Session, campaign_id: int, customer_id: int, send_id: int) 
         topic=campaign.topic,
         picks=_picks(session, send.picks or [], language_of(customer.locale or "en")),
         personal=send.personal,
-        own_reasons=any(row[1] not in _GENERAL_REASONS for row in send.picks or []),
+        own_reasons=any(row[1] not in GENERAL_REASONS for row in send.picks or []),
         tracked=send.tracked,
         placed_by=placed_by,
         by_weather=by_weather,

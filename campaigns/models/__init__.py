@@ -30,6 +30,7 @@ from campaigns.models.provider_payload import ProviderPayload
 from campaigns.models.recommender import RecommenderModelRow
 from campaigns.models.resolution import ResolutionVerdict, ResolvedBy, SendResolution
 from campaigns.models.send import Send, SendStatus, WorkerLease
+from campaigns.models.signal import SIGNAL_KINDS, Signal
 from campaigns.models.signup import Signup, SignupForm
 from campaigns.models.suppression import SuppressedDomain, Suppression
 from campaigns.models.user import ConsoleUser
@@ -37,6 +38,7 @@ from campaigns.models.user import ConsoleUser
 __all__ = [
     "PIXEL_SLOT",
     "PURPOSES",
+    "SIGNAL_KINDS",
     "ApiKey",
     "Base",
     "Campaign",
@@ -69,6 +71,7 @@ __all__ = [
     "Send",
     "SendResolution",
     "SendStatus",
+    "Signal",
     "Signup",
     "SignupForm",
     "SlotServe",

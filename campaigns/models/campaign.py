@@ -42,7 +42,8 @@ TRANSITIONS: dict[CampaignStatus, frozenset[CampaignStatus]] = {
 
 
 class Campaign(Base):
-    """A campaign as the marketer described it; `brief`, `segment`, `slots`, `delivery` are validated JSON.
+    """A campaign as the marketer described it; `brief`, `segment`, `slots`, `delivery`, `picking` are
+    validated JSON.
 
     `topic` is what customers may mute on their page; `kind` is marketing, or repermission: asks those who never
     look whether they still want mail. `delivery` may have per_second, weight, urgent, local_time, quiet_hours. `summary` is the report as it
@@ -64,6 +65,7 @@ class Campaign(Base):
     segment: Mapped[dict[str, Any]] = mapped_column(JSONB)
     slots: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     delivery: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    picking: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     topic: Mapped[Words]
     kind: Mapped[str] = mapped_column(Text, server_default="marketing")
     audience_size: Mapped[int | None] = mapped_column(Integer)

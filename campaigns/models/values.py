@@ -24,13 +24,36 @@ class ProductFacts:
     tags: tuple[str, ...]
 
 
+OWN_REASONS = (
+    "because_you_bought",
+    "like_your_purchases",
+    "buy_again",
+    "in_your_cart",
+    "because_in_your_cart",
+    "you_looked_at",
+    "because_you_looked_at",
+    "because_you_like",
+    "your_favourite",
+)
+"""Kinds of reasons that tell what the customer bought, did or said."""
+GENERAL_REASONS = (
+    "area_favourite",
+    "recent_favourite",
+    "best_seller",
+    "shop_choice",
+    "instead_of",
+    "from_our_shop",
+)
+"""Kinds of reasons that tell what many do, or what the shop does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a product was picked, true by construction.
 
-    `kind` is one of because_you_bought, like_your_purchases, because_you_like, your_favourite,
-    recent_favourite, best_seller; `because` is the title of the bought product (`because_id` its id) for the
-    first two, and of the liked product, or the liked category (then without id), for the third.
+    `kind` is one of OWN_REASONS or GENERAL_REASONS. Where it begins with because_, and for like_your_purchases and
+    instead_of, `because` is the title of the product that is named (`because_id` its id); for because_you_like
+    that may be a category instead, then without id.
     """
 
     kind: str

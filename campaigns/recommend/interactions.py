@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,20 +12,33 @@ from scipy import sparse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Product
+from campaigns.models import Customer, Product
 from campaigns.recommend.bulk import read_columns
-from campaigns.recommend.sparserows import ones_at
+from campaigns.recommend.poisoning import line_weights
+from campaigns.recommend.sparserows import from_cells, ones_at
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+# Numbered orders keep their numbers: of two orders at one moment the larger is the later one.
 _LINES = """
-    select l.customer_id, l.product_id, hashtextextended(l.order_id, 0) as order_key,
+    select l.customer_id, l.product_id,
+           case when l.order_id ~ '^[0-9]{1,18}$' then l.order_id::bigint else hashtextextended(l.order_id, 0) end
+               as order_key,
            (extract(epoch from l.ordered_at) / 86400)::float8 as day, l.quantity
     from order_lines l join customers c on c.id = l.customer_id and c.erased_at is null
     where l.quantity > 0 and l.ordered_at < coalesce(%(until)s::timestamptz, 'infinity')
 """
 _LINE_COLUMNS = {"customer_id": "i8", "product_id": "i8", "order_key": "i8", "day": "f8", "quantity": "i4"}
+# Who never ordered is not read. Of an address only its domain's keyed hash is known here, as a number.
+_CUSTOMERS = """
+    select c.id, coalesce(array_position(%(countries)s::text[], c.country), 0) as country,
+           coalesce(hashtextextended(encode(c.email_domain_hmac, 'hex'), 0), 0) as block
+    from customers c
+    where c.erased_at is null and exists (select from order_lines l where l.customer_id = c.id)
+    order by c.id
+"""
+_CUSTOMER_COLUMNS = {"id": "i8", "country": "i4", "block": "i8"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +57,9 @@ class Interactions:
     """L order lines of U customers over the catalogue's P products.
 
     `customer` and `product` (L,) are positions in `customer_ids` (U,) and `catalogue.ids`; `order`
-    (L,) is equal for lines of one order; `day` (L,) are days since 1970 in UTC, with fractions.
+    (L,) is equal for lines of one order; `day` (L,) are days since 1970 in UTC, with fractions. `weight`
+    (L,) is 1 for a usual line and less for one that looks as if it was to push a product (poisoning.py).
+    `country` (U,) is "" where it is unknown.
     """
 
     catalogue: CatalogueArrays
@@ -54,6 +69,8 @@ class Interactions:
     order: Ints
     day: Floats
     quantity: Ints
+    weight: Floats
+    country: NDArray[np.str_]
 
     @classmethod
     def from_arrays(
@@ -64,12 +81,29 @@ class Interactions:
         orders: Ints,
         days: Floats,
         quantity: Ints,
+        weight: Floats | None = None,
+        countries: Mapping[int, str] | None = None,
     ) -> Interactions:
-        """From columns of order lines; lines of products outside the catalogue are left out."""
+        """From columns of order lines; lines of products outside the catalogue are left out.
+
+        Args:
+            weight: (L,), all 1 where it is not given.
+            countries: by customer id; who is missing has none.
+        """
         known = np.isin(products, catalogue.ids)
         customer_ids, customer = np.unique(customers[known], return_inverse=True)
-        product = np.searchsorted(catalogue.ids, products[known])
-        return cls(catalogue, customer_ids, customer, product, orders[known], days[known], quantity[known])
+        told = countries or {}
+        return cls(
+            catalogue=catalogue,
+            customer_ids=customer_ids,
+            customer=customer,
+            product=np.searchsorted(catalogue.ids, products[known]),
+            order=orders[known],
+            day=days[known],
+            quantity=quantity[known],
+            weight=np.ones(len(customer)) if weight is None else weight[known],
+            country=np.array([told.get(key, "") for key in customer_ids.tolist()], np.str_),
+        )
 
     def lines(self, chosen: NDArray[np.bool_]) -> Interactions:
         """Only the lines where `chosen` (L,) is true; customers and products keep their positions."""
@@ -80,6 +114,7 @@ class Interactions:
             order=self.order[chosen],
             day=self.day[chosen],
             quantity=self.quantity[chosen],
+            weight=self.weight[chosen],
         )
 
     def since(self, day: float) -> Interactions:
@@ -91,9 +126,26 @@ class Interactions:
         shape = (len(self.customer_ids), len(self.catalogue.ids))
         return ones_at(self.customer, self.product, shape)
 
+    def weighted(self) -> sparse.csr_array:
+        """(U, P) float32, the largest weight of the lines by which the customer bought the product."""
+        if (self.weight == 1).all():
+            return self.bought()
+        width = max(len(self.catalogue.ids), 1)
+        cells, place = np.unique(self.customer * width + self.product, return_inverse=True)
+        largest = np.zeros(len(cells))
+        np.maximum.at(largest, place, self.weight)
+        shape = (len(self.customer_ids), len(self.catalogue.ids))
+        return from_cells(largest, *np.divmod(cells, width), shape)
+
     def buyers(self) -> Ints:
         """(P,) number of distinct customers who bought each product."""
         return np.bincount(self.bought().indices, minlength=len(self.catalogue.ids)).astype(np.int64)
+
+    def weighted_buyers(self) -> Floats:
+        """(P,) the same, where a customer counts by the weight of their lines."""
+        weighted = self.weighted()
+        counts = np.bincount(weighted.indices, weighted.data, minlength=len(self.catalogue.ids))
+        return counts.astype(np.float64)
 
 
 def days_since_epoch(moment: datetime) -> float:
@@ -102,8 +154,18 @@ def days_since_epoch(moment: datetime) -> float:
 
 
 def load_interactions(session: Session, until: datetime | None = None) -> Interactions:
-    """All orders (before `until`) of customers who were not erased, and the whole catalogue."""
+    """All orders (before `until`) of customers who were not erased, and the whole catalogue.
+
+    Lines that look as if they were to push a product weigh less; see poisoning.py.
+    """
     lines = read_columns(session, _LINES, {"until": until}, _LINE_COLUMNS)
+    homes = sorted(session.scalars(select(Customer.country).where(Customer.country != "").distinct()))
+    who = read_columns(session, _CUSTOMERS, {"countries": homes}, _CUSTOMER_COLUMNS)
+    names = np.array(["", *homes])[who["country"]]
+    # Who was erased between the two statements is in the first one only.
+    lines = lines[np.isin(lines["customer_id"], who["id"])]
+    customer = np.searchsorted(who["id"], lines["customer_id"])
+    _, product = np.unique(lines["product_id"], return_inverse=True)
     return Interactions.from_arrays(
         _load_catalogue_arrays(session),
         lines["customer_id"],
@@ -111,6 +173,8 @@ def load_interactions(session: Session, until: datetime | None = None) -> Intera
         lines["order_key"],
         lines["day"],
         lines["quantity"].astype(np.int64),
+        weight=line_weights(customer, product, lines["day"], who["block"]),
+        countries=dict(zip(who["id"].tolist(), names.tolist(), strict=True)),
     )
 
 

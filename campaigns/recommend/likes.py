@@ -1,4 +1,4 @@
-"""The cold start's first signal: picks for somebody who bought nothing yet and said what they like."""
+"""The cold start's first signal: scores for somebody who bought nothing yet and said what they like."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.core.remembering import Remembered
-from campaigns.models.values import Pick, ProductFacts, Reason
-from campaigns.recommend.choosing import choose
+from campaigns.models.values import ProductFacts, Reason
 from campaigns.recommend.scoring import Purchases, Scorer
 
 _LIKED_ITSELF, _LIKED_CATEGORY = 4.0, 2.0
-_MOST_KEPT = 2000
+# Each holds a few numbers for every product.
+_MOST_KEPT = 300
 _FAVOURITE = Reason("your_favourite")
 
 
@@ -29,18 +29,30 @@ class Likes:
         return bool(self.categories or self.products)
 
 
-class LikesPicker:
-    """Picks by likes alone; those who like the same get the same, so it is worked out once.
+@dataclass(frozen=True, slots=True, eq=False)
+class Liked:
+    """What likes say of the C candidates; all of it above zero, and zero where they say nothing.
+
+    `scores` (C,); `itself` and `in_category` (C,) tell why; `named` (C,) is the id of the liked product that is
+    most similar, 0 for none.
+    """
+
+    scores: NDArray[np.float32]
+    itself: NDArray[np.bool_]
+    in_category: NDArray[np.bool_]
+    named: NDArray[np.int64]
+
+
+class LikesScorer:
+    """Scores by likes alone; those who like the same get the same, so it is worked out once.
 
     First come the liked products, then those of liked categories, then what the model finds similar to the liked
-    products, and at last what all newcomers get; each kind in the order of `usual`. The limit per category holds
-    before all that, so somebody who likes one category sees others too.
+    products; within each kind in the usual order of newcomers. The limit per category holds before all that, so
+    somebody who likes one category sees others too.
 
     Args:
         products: (C,) the candidates, in the order of `ids`, their (C,) ids.
-        categories: (C,) codes.
         usual: (C,) scores between -1 and 0, by which newcomers without likes are served.
-        reasons: (C,) why they get it.
         titles: of all products that may be named, by id.
     """
 
@@ -49,56 +61,46 @@ class LikesPicker:
         scorer: Scorer,
         products: Sequence[ProductFacts],
         ids: NDArray[np.int64],
-        categories: NDArray[np.int64],
         usual: NDArray[np.float32],
-        reasons: Sequence[Reason],
         titles: Mapping[int, ProductFacts],
-        per_category: int,
     ) -> None:
         self._scorer = scorer
         self._products = products
         self._ids = ids
-        self._categories = categories
         self._usual = usual
-        self._reasons = reasons
         self._titles = titles
-        self._per_category = per_category
-        self._kept: Remembered[tuple[Likes, int], tuple[Pick, ...]] = Remembered(_MOST_KEPT)
+        self._kept: Remembered[Likes, Liked] = Remembered(_MOST_KEPT)
 
-    def pick(self, likes: Likes, n: int) -> list[Pick]:
-        """The best `n`, fewer only where the shop has fewer."""
-        kept = self._kept.get((likes, n))
+    def of(self, likes: Likes) -> Liked:
+        """What these likes say of each candidate."""
+        kept = self._kept.get(likes)
         if kept is None:
-            kept = self._kept[likes, n] = self._worked_out(likes, n)
-        return list(kept)
+            kept = self._kept[likes] = self._worked_out(likes)
+        return kept
 
-    def _worked_out(self, likes: Likes, n: int) -> tuple[Pick, ...]:
+    def reason(self, liked: Liked, column: int) -> Reason | None:
+        """Why a candidate is there; None where the likes say nothing of it."""
+        if liked.itself[column]:
+            return _FAVOURITE
+        if liked.in_category[column]:
+            return Reason("because_you_like", self._products[column].category)
+        number = int(liked.named[column])
+        return Reason("because_you_like", self._titles[number].title, number) if number else None
+
+    def _worked_out(self, likes: Likes) -> Liked:
         itself = np.isin(self._ids, list(likes.products))
         in_category = np.array([product.category in likes.categories for product in self._products], bool)
         similar, named = self._similar(likes)
-        total = self._usual + similar
-        total += np.where(in_category, np.float32(_LIKED_CATEGORY), np.float32(0))
-        total += np.where(itself, np.float32(_LIKED_ITSELF), np.float32(0))
-        chosen = choose(total[None], self._categories, n, self._per_category)[0]
-        picks = []
-        for rank, column in enumerate(chosen[chosen >= 0].tolist()):
-            product = self._products[column]
-            if itself[column]:
-                reason = _FAVOURITE
-            elif in_category[column]:
-                reason = Reason("because_you_like", product.category)
-            elif named[column]:
-                number = int(named[column])
-                reason = Reason("because_you_like", self._titles[number].title, number)
-            else:
-                reason = self._reasons[column]
-            picks.append(Pick(product, rank, float(total[column]), reason))
-        return tuple(picks)
+        said = similar + np.where(in_category, np.float32(_LIKED_CATEGORY), np.float32(0))
+        said += np.where(itself, np.float32(_LIKED_ITSELF), np.float32(0))
+        # The usual order is kept below one; without any word of the customer it stays below zero.
+        scores = np.where(said > 0, said + 1 + self._usual, self._usual)
+        return Liked(scores.astype(np.float32), itself, in_category, named)
 
     def _similar(self, likes: Likes) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """(C,) from 0 to 1, how near each candidate is to the liked products, and (C,) which of them says so."""
         width = len(self._ids)
-        liked = np.array(sorted(likes.products), np.int64)
+        liked = np.array(sorted(likes.products & self._titles.keys()), np.int64)
         history = self._scorer.history_matrix(
             Purchases(1, np.zeros(len(liked), np.int64), liked, np.zeros(len(liked)))
         )

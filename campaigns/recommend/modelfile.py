@@ -12,8 +12,23 @@ from numpy.typing import NDArray
 
 from campaigns.core.errors import Refused
 
-FORMAT = 1
-ARRAYS = ("product_ids", "sources", "weights", "trend", "buyers", "recent_buyers")
+FORMAT = 2
+ARRAYS = (
+    "product_ids",
+    "sources",
+    "weights",
+    "trend",
+    "inherited_trend",
+    "buyers",
+    "standing",
+    "recent_buyers",
+    "newcomers",
+    "repeat_rate",
+    "rhythm",
+    "area_starts",
+    "area_products",
+    "area_buyers",
+)
 
 
 def write(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> bytes:

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from campaigns.models.values import Pick, ProductFacts, Reason
-from campaigns.recommend.choosing import choose
-from campaigns.recommend.likes import Likes, LikesPicker
+from campaigns.models.values import Pick, ProductFacts
+from campaigns.recommend.choosing import choose, steps_of
+from campaigns.recommend.favourites import Favourites
+from campaigns.recommend.interest import added, raise_shown_interest
+from campaigns.recommend.likes import Liked, Likes, LikesScorer
 from campaigns.recommend.model import RecommenderModel
+from campaigns.recommend.reasons import AGAIN, FROM_SHOP, Evidence, Reasons
+from campaigns.recommend.rowmasks import (
+    cells_of,
+    fade_ignored,
+    lower,
+    lower_outside,
+    shut_durables,
+    usual_prices,
+)
+from campaigns.recommend.rules import Rules
 from campaigns.recommend.scoring import History, Purchases, Scorer, positions_of, values_at
+from campaigns.recommend.shelf import Shelf
 from campaigns.recommend.sparserows import row_blocks
 
-__all__ = ["History", "Likes", "Recommender", "Rules"]
+__all__ = ["History", "Likes", "Recommender", "Rules", "without_products"]
 
-_RECENT, _BEST = Reason("recent_favourite"), Reason("best_seller")
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What may be picked: at most `per_category` of one category where possible, and nothing
-    bought within `bought_days` days (None: ever). Only products in stock, in any case.
-    """
-
-    per_category: int = 2
-    bought_days: float | None = None
+# What was bought is offered as something new only where nothing else is left.
+_STEPS_OF_BOUGHT = 2
+_PINNED, _AGAIN, _NEW = 0, 1, 2
 
 
 class Recommender:
-    """Picks from the products of `catalogue` that are in stock.
+    """Picks from the products of `catalogue` that `rules` allow.
 
-    The declared fallback: taste and trend -> the favourites of the last weeks -> best-sellers ->
-    whatever else is in stock, so that there are always exactly n picks where n products are allowed.
-    What somebody said to like counts as long as they have bought nothing.
-    Without consent to profiling all get the same best-sellers.
+    The declared fallback: taste and trend -> the trend of the customer's country -> the favourites of the last weeks
+    -> best-sellers -> whatever else is in stock -> what the customer bought before, so that there are always exactly n
+    picks where so many products are allowed at all; the reason of each pick says which it was. What somebody
+    said to like counts as long as they have bought nothing. Without consent to profiling all get the same
+    best-sellers.
     """
 
     def __init__(
@@ -45,27 +53,46 @@ class Recommender:
     ) -> None:
         self._rules = rules or Rules()
         self._catalogue = catalogue
-        self._products = [catalogue[key] for key in sorted(catalogue) if catalogue[key].stock > 0]
-        self._ids = np.array([product.id for product in self._products], np.int64)
-        self._scorer = Scorer(model, self._ids, np.fromiter(catalogue, np.int64, len(catalogue)))
-        self._categories = _category_codes(self._products)
-        buyers = values_at(model.buyers, self._scorer.positions)
+        self._shelf = Shelf(catalogue, self._rules)
+        self._known = np.array(sorted(catalogue), np.int64)
+        known = [catalogue[key] for key in self._known.tolist()]
+        self._hidden = np.array([self._rules.hides(product) for product in known], bool)
+        self._prices = np.array([float(product.price) for product in known])
+        self._durables = self._shelf.durable_codes(known)
+        dial = {} if self._rules.popularity is None else {"popularity": self._rules.popularity}
+        self._model_ids = model.product_ids
+        self._scorer = Scorer(model, self._shelf.ids, self._known[~self._hidden], **dial)
         recent = values_at(model.recent_buyers, self._scorer.positions)
-        self._recent = (recent > 0) | (self._scorer.trend > 0)
-        self._favourites = _descending(recent, buyers)
-        self._best_sellers = _descending(buyers)
-        self._usual_trend = float(self._scorer.trend.mean()) if len(self._ids) else 0.0
-        self._because: dict[int, Reason] = {}
-        self._by_likes = LikesPicker(
-            self._scorer,
-            self._products,
-            self._ids,
-            self._categories,
-            self._favourites,
-            [_RECENT if is_recent else _BEST for is_recent in self._recent.tolist()],
-            catalogue,
-            self._rules.per_category,
+        self._weights = self._shelf.weights(self._rules, recent)
+        self._favourites = Favourites(model, self._scorer, self._weights)
+        titles = {key: catalogue[key] for key in self._known[~self._hidden].tolist()}
+        self._likes = LikesScorer(
+            self._scorer, self._shelf.products, self._shelf.ids, self._favourites.usual, titles
         )
+        self._reasons = Reasons(self._scorer, self._favourites, self._likes, titles)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        return self._rules
+
+    def candidate(self, product_id: int) -> ProductFacts | None:
+        """A product that may be picked for somebody now; None for all others."""
+        place = int(positions_of(self._shelf.ids, np.array([product_id]))[0])
+        return self._shelf.products[place] if place >= 0 else None
+
+    def allows(self, product_id: int) -> bool:
+        """Whether a product may be picked for somebody now."""
+        return self.candidate(product_id) is not None
+
+    def owns_one(self, history: History, product: ProductFacts) -> bool:
+        """Whether the customer bought something lately of a category of which nobody needs a second one soon."""
+        code = int(self._shelf.durable_codes([product])[0])
+        if code < 0 or not len(history.products):
+            return False
+        place = positions_of(self._known, history.products)
+        lately = (place >= 0) & (history.days_ago <= self._rules.durable_days)
+        return bool((self._durables[place[lately]] == code).any())
 
     def pick_batch(
         self, histories: Sequence[History], n: int, likes: Mapping[int, Likes] | None = None
@@ -75,95 +102,186 @@ class Recommender:
         There are fewer than `n` only where fewer products may be picked at all.
         """
         picks: list[list[Pick]] = [[] for _ in histories]
-        if not len(self._ids) or n < 1:
+        if not len(self._shelf.ids) or n < 1:
             return picks
-        general = self._best_seller_picks(n)
-        personal = []
-        for place, history in enumerate(histories):
-            liked = likes.get(history.customer_id) if likes else None
-            if not history.personal:
-                picks[place] = list(general)
-            elif liked and not len(history.products):
-                picks[place] = self._by_likes.pick(liked, n)
-            else:
-                personal.append(place)
+        personal = [place for place, history in enumerate(histories) if history.personal]
+        if len(personal) < len(histories):
+            general = self._best_seller_picks(n)
+            for place, history in enumerate(histories):
+                picks[place] = picks[place] if history.personal else list(general)
         # The reasons look purchases up in a dense block too, as wide as the model.
-        for rows in row_blocks(len(personal), max(len(self._ids), self._scorer.width)):
+        for rows in row_blocks(len(personal), max(len(self._shelf.ids), self._scorer.width)):
             block = personal[rows]
-            for place, row in zip(block, self._pick_block([histories[p] for p in block], n), strict=True):
+            for place, row in zip(
+                block, self._pick_block([histories[p] for p in block], n, likes), strict=True
+            ):
                 picks[place] = row
         return picks
 
     def _best_seller_picks(self, n: int) -> list[Pick]:
-        chosen = choose(self._best_sellers[None], self._categories, n, self._rules.per_category)[0]
-        chosen = chosen[chosen >= 0]
+        scores = self._favourites.best_sellers[None]
+        pinned, chosen = self._choose(scores, np.full_like(scores, -np.inf), n)
+        reasons = [
+            FROM_SHOP if source == _PINNED else self._favourites.best_seller_reason(column)
+            for source, column in zip(pinned[0].tolist(), chosen[0].tolist(), strict=True)
+        ]
         return [
-            Pick(self._products[c], rank, float(self._best_sellers[c]), _BEST)
-            for rank, c in enumerate(chosen)
+            Pick(self._shelf.products[column], rank, float(scores[0, column]), reason)
+            for rank, (column, reason) in enumerate(zip(chosen[0].tolist(), reasons, strict=True))
+            if column >= 0
         ]
 
-    def _pick_block(self, histories: Sequence[History], n: int) -> list[list[Pick]]:
+    def _pick_block(
+        self, histories: Sequence[History], n: int, likes: Mapping[int, Likes] | None
+    ) -> list[list[Pick]]:
         purchases = Purchases.of(histories)
-        bought = self._scorer.history_matrix(purchases)
+        bought = added(self._scorer.history_matrix(purchases), histories, self._model_ids)
         scores = self._scorer.scores(bought)
         total = scores.total
-        np.copyto(total, self._favourites, where=total <= 0)
-        self._mask_bought(total, purchases)
-        chosen = choose(total, self._categories, n, self._rules.per_category)
+        total *= self._weights
+        liked = self._fill(total, histories, likes or {})
+        fade_ignored(total, histories, self._shelf.ids)
+        raise_shown_interest(total, histories, self._shelf.ids)
+        again = self._again_scores(purchases, total.shape)
+        self._obey(total, again, histories, purchases)
+        sources, chosen = self._choose(total, again, n)
         rows, ranks = np.nonzero(chosen >= 0)
         columns = chosen[rows, ranks]
-        reasons = self._reasons(bought, scores.peak, rows, columns)
+        came = sources[rows, ranks]
+        own = np.where(came == _AGAIN, again[rows, columns], total[rows, columns])
+        repeats = (came == _AGAIN) | (steps_of(own) >= _STEPS_OF_BOUGHT)
+        fixed = {_PINNED: FROM_SHOP, _AGAIN: AGAIN}
+        evidence = Evidence(bought, scores.peak, histories, purchases, liked)
+        reasons = self._reasons.of(evidence, rows, columns, self._shelf.ids)
         picks: list[list[Pick]] = [[] for _ in histories]
-        values = total[rows, columns].tolist()
-        cells = zip(rows.tolist(), ranks.tolist(), columns.tolist(), values, reasons, strict=True)
-        for row, rank, column, score, reason in cells:
-            picks[row].append(Pick(self._products[column], rank, score, reason))
+        cells = zip(
+            rows.tolist(),
+            ranks.tolist(),
+            columns.tolist(),
+            own.tolist(),
+            np.where(repeats, _AGAIN, came).tolist(),
+            reasons,
+            strict=True,
+        )
+        for row, rank, column, score, source, reason in cells:
+            told = fixed.get(source, reason)
+            picks[row].append(Pick(self._shelf.products[column], rank, score, told))
         return picks
 
-    def _mask_bought(self, total: NDArray[np.float32], purchases: Purchases) -> None:
-        columns = positions_of(self._ids, purchases.products)
+    def _fill(
+        self, total: Floats, histories: Sequence[History], likes: Mapping[int, Likes]
+    ) -> dict[int, Liked]:
+        """What no taste speaks for comes in the order of the fallback; returns who is served by likes, by row."""
+        by_country: dict[str, list[int]] = {}
+        liked: dict[int, Liked] = {}
+        for row, history in enumerate(histories):
+            by_country.setdefault(history.country, []).append(row)
+            said = likes.get(history.customer_id)
+            if said and not len(history.products):
+                liked[row] = self._likes.of(said)
+        for country, rows in by_country.items():
+            favourites = self._favourites.in_country(country)
+            if len(by_country) == 1:
+                np.copyto(total, favourites, where=total <= 0)
+            else:
+                block = total[rows]
+                np.copyto(block, favourites, where=block <= 0)
+                total[rows] = block
+        for row, said_of in liked.items():
+            total[row] = np.where(said_of.scores > 0, said_of.scores, total[row])
+        return liked
+
+    def _again_scores(self, purchases: Purchases, shape: tuple[int, ...]) -> Floats:
+        """(B, C) for what was bought before, minus infinity for all else."""
+        if not self._rules.buy_again:
+            return np.broadcast_to(np.float32(-np.inf), shape)
+        again = self._scorer.again(purchases) * self._weights
+        return np.where(again > 0, again, np.float32(-np.inf))
+
+    def _obey(self, total: Floats, again: Floats, histories: Sequence[History], purchases: Purchases) -> None:
+        """Lower and shut what the rules say of each customer."""
+        rules, ids = self._rules, self._shelf.ids
+        if rules.price_band is not None:
+            rows, place = self._known_among(purchases)[:2]
+            usual = usual_prices(len(total), rows, self._prices[place])
+            lower_outside(total, self._shelf.prices, usual, rules.price_band)
+        if rules.fresh:
+            lower(total, *cells_of([history.last_picks for history in histories], ids)[:2], 1)
+        columns = positions_of(ids, purchases.products)
         masked = columns >= 0
-        if self._rules.bought_days is not None:
-            masked &= purchases.days_ago <= self._rules.bought_days
-        total[purchases.rows[masked], columns[masked]] = -np.inf
+        if rules.bought_days is not None:
+            masked &= purchases.days_ago <= rules.bought_days
+        lower(total, purchases.rows[masked], columns[masked], _STEPS_OF_BOUGHT)
+        if (self._durables >= 0).any():
+            rows, place, days_ago = self._known_among(purchases)
+            owned = np.where(days_ago <= rules.durable_days, self._durables[place], -1)
+            shut_durables(total, self._shelf.durables, rows, owned)
+            if rules.buy_again:
+                shut_durables(again, self._shelf.durables, rows, owned)
 
-    def _reasons(
-        self,
-        bought: sparse.csr_array,
-        peak: NDArray[np.float32],
-        rows: NDArray[np.int64],
-        columns: NDArray[np.int64],
-    ) -> list[Reason]:
-        """The purchase that added most, unless the trend lifted the product more than the purchases did."""
-        named, taste = self._scorer.strongest(bought, rows, columns)
-        lift = peak[rows] * (self._scorer.trend[columns] - self._usual_trend)
-        recent = self._recent[columns]
-        by_taste = (named > 0) & ((taste >= lift) | ~recent)
-        return [
-            self._because_of(product_id) if taste_won else _RECENT if is_recent else _BEST
-            for product_id, taste_won, is_recent in zip(
-                named.tolist(), by_taste.tolist(), recent.tolist(), strict=True
-            )
-        ]
+    def _known_among(self, purchases: Purchases) -> tuple[Ints, Ints, NDArray[np.float64]]:
+        """Rows, places in the catalogue and days of those purchases that are in the catalogue."""
+        place = positions_of(self._known, purchases.products)
+        here = place >= 0
+        return purchases.rows[here], place[here], purchases.days_ago[here]
 
-    def _because_of(self, product_id: int) -> Reason:
-        reason = self._because.get(product_id)
-        if reason is None:
-            reason = Reason("because_you_bought", self._catalogue[product_id].title, product_id)
-            self._because[product_id] = reason
-        return reason
-
-
-def _descending(*counts: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Scores between -1 and 0 (below any real score) that rank by `counts`, the first one first."""
-    order = np.lexsort([-count for count in reversed(counts)])
-    scores = np.empty(len(order), np.float32)
-    scores[order] = -np.arange(1, len(order) + 1) / (len(order) + 1)
-    return scores
+    def _choose(self, total: Floats, again: Floats, n: int) -> tuple[Ints, Ints]:
+        """(B, n) where each pick comes from, and (B, n) columns, -1 where a row has too few."""
+        limits = self._shelf.limits.enough_for(n)
+        rows = len(total)
+        none = np.full((rows, 0), -1, np.int64)
+        pinned = none
+        if len(self._shelf.pinned):
+            only = np.full_like(total, -np.inf)
+            own = total[:, self._shelf.pinned]
+            wanted = np.arange(len(self._shelf.pinned), 0, -1, dtype=np.float32)
+            # Not for those who have it already.
+            only[:, self._shelf.pinned] = np.where(steps_of(own) < _STEPS_OF_BOUGHT, wanted, -np.inf)
+            pinned = choose(only, limits, min(n, len(wanted)))
+        places = n - (pinned >= 0).sum(axis=1)
+        wanted_again = np.minimum(np.rint(self._rules.buy_again * n).astype(np.int64), places)
+        repeats = none
+        if wanted_again.any():
+            repeats = choose(again, limits, int(wanted_again.max()), pinned, wanted_again)
+        taken = np.concatenate([pinned, repeats], axis=1)
+        fresh = choose(total, limits, n, taken, n - (taken >= 0).sum(axis=1))
+        return _mixed(pinned, repeats, fresh, n)
 
 
-def _category_codes(products: Sequence[ProductFacts]) -> NDArray[np.int64]:
-    codes: dict[str, int] = {"": -1}
-    for product in products:
-        codes.setdefault(product.category, len(codes) - 1)
-    return np.array([codes[product.category] for product in products], np.int64)
+def _mixed(pinned: Ints, repeats: Ints, fresh: Ints, n: int) -> tuple[Ints, Ints]:
+    """The lists as one: pinned first, then both others spread evenly, each in its own order."""
+    columns = np.concatenate([pinned, repeats, fresh], axis=1)
+    lists = (pinned, repeats, fresh)
+    source = np.repeat([_PINNED, _AGAIN, _NEW], [own.shape[1] for own in lists])
+    keys = []
+    for number, own in enumerate(lists):
+        place = np.cumsum(own >= 0, axis=1) - 0.5
+        spread = place / np.maximum((own >= 0).sum(axis=1, keepdims=True), 1)
+        keys.append(np.where(own >= 0, spread - (number == _PINNED), np.inf))
+    # Where both fall on one place, what is new comes first.
+    tie = np.broadcast_to(-source, columns.shape)
+    order = np.lexsort((tie, np.concatenate(keys, axis=1)), axis=1)[:, :n]
+    chosen = np.take_along_axis(columns, order, axis=1)
+    return np.take_along_axis(np.broadcast_to(source, columns.shape), order, axis=1), chosen
+
+
+def without_products(histories: Sequence[History], hidden: Ints) -> list[History]:
+    """The same histories without products that are nobody's business."""
+    return [_without(history, hidden) for history in histories] if len(hidden) else list(histories)
+
+
+def _without(history: History, hidden: Ints) -> History:
+    def kept(ids: Ints) -> NDArray[np.bool_]:
+        return ~np.isin(ids, hidden)
+
+    fields = (history.products, history.carted, history.clicked)
+    if all(kept(ids).all() for ids in fields):
+        return history
+    there = kept(history.products)
+    return replace(
+        history,
+        products=history.products[there],
+        days_ago=history.days_ago[there],
+        carted=history.carted[kept(history.carted)],
+        clicked=history.clicked[kept(history.clicked)],
+    )

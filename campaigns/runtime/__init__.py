@@ -10,6 +10,7 @@ from campaigns.flows.importing import Importing
 from campaigns.flows.looking import Looking
 from campaigns.flows.own_data import OwnData
 from campaigns.flows.rights import Rights
+from campaigns.flows.shop_events import ShopEvents
 from campaigns.flows.training import Training
 from campaigns.flows.viewing import Viewing
 from campaigns.models import schema
@@ -67,12 +68,18 @@ class Runtime(ConsentParts):
         return Importing(self.db, self.clock, self.keyring, self.jobs)
 
     @cached_property
+    def shop_events(self) -> ShopEvents:
+        return ShopEvents(self.db, self.clock, self.redis, self.jobs)
+
+    @cached_property
     def hosting(self) -> Hosting:
         return Hosting(self.db, self.settings.public_url)
 
     @cached_property
     def training(self) -> Training:
-        return Training(self.db, self.clock)
+        return Training(
+            self.db, self.clock, self.settings.training_seconds, self.settings.privacy_epsilon
+        )  # fmt: skip
 
     @cached_property
     def rights(self) -> Rights:

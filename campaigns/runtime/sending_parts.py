@@ -43,6 +43,8 @@ from campaigns.flows.sent_today import SentToday
 from campaigns.flows.tailoring import Tailor
 from campaigns.flows.wording import CopyShelf
 from campaigns.flows.wordsmith import Wordsmith
+from campaigns.recommend.rules_check import load_shop_terms
+from campaigns.recommend.rules_file import ShopTerms
 from campaigns.runtime.basis import Basis
 
 
@@ -130,7 +132,12 @@ class SendingParts(Basis):
     def campaigns(self) -> Campaigns:
         # Asked for only when somebody approves: a preflight loads the recommender.
         return Campaigns(
-            self.db, self.clock, self.jobs, self.settings.cap, lambda number: self.preflight.run(number)
+            self.db,
+            self.clock,
+            self.jobs,
+            self.settings.cap,
+            lambda number: self.preflight.run(number),
+            self.shop_terms,
         )
 
     @cached_property
@@ -139,8 +146,12 @@ class SendingParts(Basis):
         return Letters(links, self.signer, self.clock, self.dkim, self.settings.bounce_domain)
 
     @cached_property
+    def shop_terms(self) -> ShopTerms:
+        return load_shop_terms(self.settings.picking_path)
+
+    @cached_property
     def picker(self) -> Picker:
-        return Picker(self.db)
+        return Picker(self.db, self.shop_terms)
 
     @cached_property
     def shelf(self) -> CopyShelf:

@@ -34,6 +34,7 @@ from campaigns.models import (
     Product,
     Send,
     SendResolution,
+    Signal,
     SlotServe,
     WrittenCopyRow,
 )
@@ -106,6 +107,8 @@ def known(
             detail={"city": "Tromsø"},
         )
     )
+    seen = session.scalars(select(Product.id).limit(1)).one()
+    session.add(Signal(key="session-of-Ada-1", kind="view", customer_id=own, product_id=seen, at=NOW))
     session.flush()
     return own
 
@@ -157,9 +160,10 @@ def test_the_copy_holds_everything_and_is_json(session: UnitOfWork, keyring: Key
     assert copy["contact_preferences"][0]["frequency"] == "weekly"
     assert copy["favourites"][0]["value"] == "Hats"
     assert copy["engagement"][0]["mails_without_a_sign"] == 3
+    assert [(row["kind"], row["key"]) for row in copy["signals"]] == [("view", "session-of-Ada-1")]
     assert [(line["sku"], line["unit_price"]) for line in copy["orders"]] == [
-        ("J1", "199.00"),
         ("H1", "29.90"),
+        ("J1", "199.00"),
     ]
     assert {entry["purpose"] for entry in copy["consents"]} == {"marketing", "profiling", "open_location"}
     assert [entry["position"] for entry in copy["consents"]] == [1, 2, 3]
@@ -236,6 +240,7 @@ def test_after_an_erasure_nothing_in_the_database_names_the_person(
     tables = (
         "customers", "order_lines", "sends", "events", "slot_serves", "suppressions", "consent_entries",
         "consent_states", "send_resolutions", "contact_preferences", "favourites", "engagement_states", "erasures",
+        "signals",
     )  # fmt: skip
     dump = "\n".join(
         str(row) for table in tables for row in session.execute(text(f"select t::text from {table} t"))

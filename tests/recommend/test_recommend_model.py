@@ -12,6 +12,7 @@ from recommend_samples import TODAY, history, interactions_of, outdoor_catalogue
 from campaigns.core.errors import Refused
 from campaigns.recommend import modelfile
 from campaigns.recommend.itemweights import purchase_weights
+from campaigns.recommend.minimums import LEAST_CUSTOMERS
 from campaigns.recommend.model import ModelSettings, RecommenderModel, train
 from campaigns.recommend.recommender import History, Recommender, Rules
 from campaigns.recommend.texts import nearest_texts, text_vectors
@@ -48,19 +49,24 @@ def test_removing_the_product_named_in_a_reason_lowers_the_score(model: Recommen
     catalogue = outdoor_catalogue()
     recommender = Recommender(model, catalogue, FREE)
     rng = np.random.default_rng(3)
-    checked = 0
-    for customer in range(60):
-        bought = rng.choice(np.arange(101, 119), rng.integers(1, 7), replace=False)
-        past = history(*bought.tolist(), customer=customer)
-        for pick in recommender.pick_batch([past], 6)[0]:
-            if pick.reason.kind != "because_you_bought":
-                continue
-            rest = [key for key in bought.tolist() if key != pick.reason.because_id]
-            again = recommender.pick_batch([history(*rest)], len(catalogue))[0]
-            score = next(p.score for p in again if p.product.id == pick.product.id)
-            assert score < pick.score
-            checked += 1
-    assert checked > 100
+    pasts = [
+        history(
+            *rng.choice(np.arange(101, 119), rng.integers(1, 7), replace=False).tolist(), customer=customer
+        )
+        for customer in range(60)
+    ]
+    named = [
+        (past, pick)
+        for past, picks in zip(pasts, recommender.pick_batch(pasts, 6), strict=True)
+        for pick in picks
+        if pick.reason.kind == "because_you_bought"
+    ]
+    assert len(named) > 100
+    rests = [
+        history(*past.products[past.products != pick.reason.because_id].tolist()) for past, pick in named
+    ]
+    for (_, pick), again in zip(named, recommender.pick_batch(rests, len(catalogue)), strict=True):
+        assert next(p.score for p in again if p.product.id == pick.product.id) < pick.score
 
 
 def test_the_reason_names_the_purchase_whose_removal_costs_the_most_taste(model: RecommenderModel) -> None:
@@ -121,6 +127,7 @@ def test_the_closed_form_is_the_textbook_one() -> None:
     expected = -inverse / np.diag(inverse)
     np.fill_diagonal(expected, 0)
     weights, _ = purchase_weights(bought, vectors)
+    expected *= (bought.T @ bought).toarray() >= LEAST_CUSTOMERS
     np.testing.assert_allclose(weights.toarray(), np.maximum(expected.T, 0), rtol=1e-2, atol=1e-5)
 
 
@@ -157,8 +164,8 @@ def test_a_damaged_or_foreign_model_is_refused(
     for damaged in (b"", b"nonsense", blob[: len(blob) // 2]):
         with pytest.raises(Refused, match="damaged"):
             RecommenderModel.from_bytes(damaged)
-    monkeypatch.setattr(modelfile, "FORMAT", 2)
-    with pytest.raises(Refused, match="format 1"):
+    monkeypatch.setattr(modelfile, "FORMAT", 9)
+    with pytest.raises(Refused, match="format 2"):
         RecommenderModel.from_bytes(blob)
 
 
@@ -168,5 +175,6 @@ def test_the_model_holds_no_customer() -> None:
     strangers = [(customer + 7_000_000, key, ago) for customer, key, ago in lines]
     one, other = (train(interactions_of(catalogue, rows), TODAY) for rows in (lines, strangers))
     for name in modelfile.ARRAYS:
-        assert getattr(one, name).shape[:1] == (len(catalogue),), "one row per product and nothing else"
+        if not name.startswith("area_"):
+            assert getattr(one, name).shape[:1] == (len(catalogue),), "one row per product and nothing else"
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))

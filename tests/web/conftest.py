@@ -61,6 +61,7 @@ def story(
             "data_dir": folder,
             "secret_key": "a-secret-for-tests-only-0123456789abcdef",
             "public_url": f"http://127.0.0.1:{port}",
+            "training_seconds": 0,
         }
     )
     runtime = Runtime(settings, RecordedJobs()).start()

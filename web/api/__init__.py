@@ -11,7 +11,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from campaigns import __version__
 from campaigns.runtime import Runtime
-from web.api import campaigns, customers, imports, problems, suppressions
+from web.api import campaigns, customers, events, imports, orders, problems, suppressions
 from web.api.keys import SCHEME
 from web.limits import limit_api
 from web.measuring import Measures
@@ -49,6 +49,6 @@ def create_api(runtime: Runtime, measures: Measures) -> APIFlask:
     api.after_request(add_security_headers)
     limit_api(api, runtime)
     problems.install(api)
-    for module in (campaigns, customers, imports, suppressions):
+    for module in (campaigns, customers, events, imports, orders, suppressions):
         api.register_blueprint(module.blueprint)
     return api

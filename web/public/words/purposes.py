@@ -11,7 +11,7 @@ PURPOSE_WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Marketing mails", "You may write to me about products and offers."),
         (
             "Personal suggestions",
-            "You may use what I bought and what I like to choose products and words for me.",
+            "You may use what I bought, what I look at and what I like to choose products and words for me.",
         ),
         ("Measuring opens and clicks", "You may record whether I open a mail or follow a link in it."),
         ("Place of opening", "You may use my rough location when I open a mail, to show a fitting picture."),
@@ -20,7 +20,7 @@ PURPOSE_WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Werbe-E-Mails", "Sie dürfen mir zu Produkten und Angeboten schreiben."),
         (
             "Persönliche Vorschläge",
-            "Sie dürfen nutzen, was ich gekauft habe und was mir gefällt, um Produkte und Texte für mich auszuwählen.",
+            "Sie dürfen nutzen, was ich gekauft und angesehen habe und was mir gefällt, um Produkte und Texte für mich auszuwählen.",
         ),
         (
             "Öffnungen und Klicks messen",
@@ -35,7 +35,7 @@ PURPOSE_WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("E-mails publicitaires", "Vous pouvez m’écrire au sujet de produits et d’offres."),
         (
             "Suggestions personnelles",
-            "Vous pouvez utiliser mes achats et mes préférences pour choisir des produits et des textes pour moi.",
+            "Vous pouvez utiliser mes achats, ce que je regarde et mes préférences pour choisir des produits et des textes pour moi.",
         ),
         (
             "Mesure des ouvertures et des clics",
@@ -50,7 +50,7 @@ PURPOSE_WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Correos publicitarios", "Pueden escribirme sobre productos y ofertas."),
         (
             "Sugerencias personales",
-            "Pueden usar mis compras y mis gustos para elegir productos y textos para mí.",
+            "Pueden usar mis compras, lo que miro y mis gustos para elegir productos y textos para mí.",
         ),
         ("Medir aperturas y clics", "Pueden registrar si abro un correo o sigo un enlace suyo."),
         (
@@ -62,7 +62,7 @@ PURPOSE_WORDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Reklame-e-poster", "Dere kan skrive til meg om produkter og tilbud."),
         (
             "Personlige forslag",
-            "Dere kan bruke det jeg har kjøpt og det jeg liker, til å velge produkter og ord for meg.",
+            "Dere kan bruke det jeg har kjøpt, det jeg ser på og det jeg liker, til å velge produkter og ord for meg.",
         ),
         (
             "Måling av åpninger og klikk",

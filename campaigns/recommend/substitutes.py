@@ -1,0 +1,241 @@
+"""What may stand in for a product that is sold out: the same sort of thing for the same use, and never anything else.
+
+Gates come first, and whatever passes none is no substitute however near its price and colour are: the same
+category, the same use, a price within half to double, the same size where both tell one. Among those that pass, the
+most alike by title, brand, size and price is best, and what other customers took instead counts on top.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from campaigns.models.values import ProductFacts
+from campaigns.recommend.rules import MARGIN_TAG, folded
+from campaigns.recommend.sensitive import plain_words
+from campaigns.recommend.substitute_words import LOOKS, SIZE_UNITS, SIZES
+from campaigns.recommend.texts import text_vectors
+
+_PRICE_RATIO = 2.0
+_SIZE_RATIO = 1.5
+# Two titles are of one thing where this share of all their telling words is in both.
+_WORDS_SHARED = 0.4
+_USES_SHARED = 1 / 3
+# What each likeness is worth; the words of a title say most of what a thing is.
+_WORDS_WORTH, _BRAND_WORTH, _PRICE_WORTH, _SIZE_WORTH, _USES_WORTH = 1.0, 0.3, 0.4, 0.2, 0.6
+# What customers took counts like this much of a likeness, drawn towards what is usual by so many showings.
+_TAKEN_WORTH, _USUAL_SHOWINGS, _USUAL_TAKEN = 2.0, 20.0, 0.05
+_MEASURE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-z]+)")
+# Tags that tell when or how a thing is sold, and not what it is for.
+_NO_USE = ("weather:", MARGIN_TAG, "durable", "clearance", "sale", "new", "bestseller", "consumable")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """How often a substitute was shown in place of a product, and how often the customer then took it."""
+
+    shown: int
+    taken: int
+
+    @property
+    def share(self) -> float:
+        """The share that took it, drawn towards the usual share while few have seen it."""
+        return (self.taken + _USUAL_TAKEN * _USUAL_SHOWINGS) / (self.shown + _USUAL_SHOWINGS)
+
+
+Learned = Mapping[tuple[int, int], Accepted]
+"""By (id of what was sold out, id of what stood in for it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What decides whether one thing may stand in for another; `sort` are the telling words of its category."""
+
+    category: str
+    sort: frozenset[str]
+    uses: frozenset[str]
+    nouns: frozenset[str]
+    brand: str
+    price: float
+    currency: str
+    sizes: frozenset[str]
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Substitutes:
+    """Finds stand-ins among the products of a shop; what was worked out for one is kept.
+
+    Args:
+        catalogue: all products by id, the sold-out ones among them.
+        learned: what customers accepted so far (substitute_learning.py).
+    """
+
+    def __init__(self, catalogue: Mapping[int, ProductFacts], learned: Learned | None = None) -> None:
+        self._catalogue = catalogue
+        self._learned = learned or {}
+        self._of_category: dict[str, list[int]] = {}
+        for key in sorted(catalogue):
+            self._of_category.setdefault(folded(catalogue[key].category), []).append(key)
+        self._kinds: dict[int, _Kind] = {}
+        self._ranked: dict[int, tuple[int, ...]] = {}
+
+    def of(self, product_id: int) -> tuple[int, ...]:
+        """Ids of all that may stand in for a product, the best first; whether they are in stock is not asked."""
+        known = self._ranked.get(product_id)
+        if known is None:
+            known = self._ranked[product_id] = self._worked_out(product_id)
+        return known
+
+    def best(self, product_id: int, allowed: Collection[int], taken: Collection[int] = ()) -> int | None:
+        """The best of `allowed` that is not `taken` yet; None where nothing may stand in."""
+        return next((key for key in self.of(product_id) if key in allowed and key not in taken), None)
+
+    def _worked_out(self, product_id: int) -> tuple[int, ...]:
+        product = self._catalogue.get(product_id)
+        if product is None or not folded(product.category):
+            return ()
+        own = self._kind(product_id)
+        fitting = [
+            key
+            for key in self._of_category[folded(product.category)]
+            if key != product_id and fits(own, self._kind(key))
+        ]
+        if not fitting:
+            return ()
+        words = _alike([product.title, *(self._catalogue[key].title for key in fitting)])
+        worth = {
+            key: alike + _likeness(own, self._kind(key)) + self._taken(product_id, key)
+            for key, alike in zip(fitting, words, strict=True)
+        }
+        return tuple(sorted(fitting, key=lambda key: (-worth[key], key)))
+
+    def _taken(self, product_id: int, key: int) -> float:
+        accepted = self._learned.get((product_id, key))
+        return 0.0 if accepted is None else _TAKEN_WORTH * (accepted.share - _USUAL_TAKEN)
+
+    def _kind(self, key: int) -> _Kind:
+        known = self._kinds.get(key)
+        if known is None:
+            known = self._kinds[key] = kind_of(self._catalogue[key])
+        return known
+
+
+def may_stand_in(one: ProductFacts, other: ProductFacts) -> bool:
+    """Whether `other` may be offered in place of `one`, by all gates."""
+    return one.id != other.id and fits(kind_of(one), kind_of(other))
+
+
+def fits(one: _Kind, other: _Kind) -> bool:
+    """The gates; each is the same in both directions."""
+    return (
+        bool(one.category)
+        and one.category == other.category
+        and _same_use(one, other)
+        and _near_price(one, other)
+        and _same_size(one, other)
+    )
+
+
+def kind_of(product: ProductFacts) -> _Kind:
+    """What a product is, from its own data."""
+    words = _words_of(product.title)
+    tags = {folded(tag) for tag in product.tags}
+    return _Kind(
+        category=folded(product.category),
+        sort=_nouns(_words_of(product.category)),
+        uses=frozenset(tag for tag in tags if not tag.startswith(_NO_USE) and plain_words(tag) not in LOOKS),
+        nouns=_nouns(words),
+        brand=folded(product.brand),
+        price=float(product.price),
+        currency=product.currency,
+        sizes=frozenset(word for word in words if word in SIZES),
+        measures=_measures(plain_words(product.title)),
+    )
+
+
+def _same_use(one: _Kind, other: _Kind) -> bool:
+    """By the words for what it is; tags help only where both titles say that they are what the category says.
+
+    A shop may have put a mushroom and a sanitary towel into one category, "Household" or "Pink", with one tag, "home".
+    "Gloves & socks" names two things, and does not tell which of them a product is.
+    """
+    together = one.nouns | other.nouns
+    if together and len(one.nouns & other.nouns) >= _WORDS_SHARED * len(together):
+        return True
+    both_are_it = len(one.sort) == 1 and one.sort <= one.nouns & other.nouns
+    uses = one.uses | other.uses
+    return both_are_it and bool(uses) and len(one.uses & other.uses) >= _USES_SHARED * len(uses)
+
+
+def _near_price(one: _Kind, other: _Kind) -> bool:
+    if one.currency != other.currency or min(one.price, other.price) <= 0:
+        return False
+    return max(one.price, other.price) <= _PRICE_RATIO * min(one.price, other.price)
+
+
+def _same_size(one: _Kind, other: _Kind) -> bool:
+    """A size that both tell must agree: letters exactly, measures of the same unit roughly."""
+    if one.sizes and other.sizes and not one.sizes & other.sizes:
+        return False
+    shared = one.measures.keys() & other.measures.keys()
+    return all(_ratio(one.measures[unit], other.measures[unit]) <= _SIZE_RATIO for unit in shared)
+
+
+def _likeness(one: _Kind, other: _Kind) -> float:
+    together = one.uses | other.uses
+    shared = one.measures.keys() & other.measures.keys()
+    return (
+        _BRAND_WORTH * (bool(one.brand) and one.brand == other.brand)
+        + _PRICE_WORTH * (1 - math.log(_ratio(one.price, other.price)) / math.log(_PRICE_RATIO))
+        + _SIZE_WORTH
+        * (bool(one.sizes & other.sizes) or any(one.measures[u] == other.measures[u] for u in shared))
+        + _USES_WORTH * (len(one.uses & other.uses) / len(together) if together else 0.0)
+    )
+
+
+def _alike(titles: Sequence[str]) -> list[float]:
+    """The cosine of the first title to each of the others, without words of colour."""
+    told = [" ".join(word for word in plain_words(title).split() if word not in LOOKS) for title in titles]
+    vectors = text_vectors(told)
+    return [
+        _WORDS_WORTH * float(value) for value in np.asarray((vectors[1:] @ vectors[:1].T).toarray())[:, 0]
+    ]
+
+
+def _words_of(text: str) -> list[str]:
+    return [
+        word for part in plain_words(text).replace("/", " ").split() if (word := part.strip(".,;:!?()'\"&+"))
+    ]
+
+
+def _nouns(words: Iterable[str]) -> frozenset[str]:
+    """The words that say what a thing is, as far as words alone can tell."""
+    return frozenset(_stem(word) for word in words if _says_what_it_is(word))
+
+
+def _says_what_it_is(word: str) -> bool:
+    return (
+        len(word) > 2 and not any(sign.isdigit() for sign in word) and word not in LOOKS and word not in SIZES
+    )
+
+
+def _stem(word: str) -> str:
+    """Singular and plural of most words alike, no more."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _measures(text: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for number, unit in _MEASURE.findall(text):
+        if unit in SIZE_UNITS:
+            base, factor = SIZE_UNITS[unit]
+            found.setdefault(base, float(number.replace(",", ".")) * factor)
+    return {unit: amount for unit, amount in found.items() if amount > 0}
+
+
+def _ratio(one: float, other: float) -> float:
+    return max(one, other) / min(one, other)
