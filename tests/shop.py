@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from sqlalchemy import text
+
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.jobs import RecordedJobs
 from campaigns.core.settings import load_settings
@@ -70,6 +72,12 @@ def send_all(runtime: Runtime, campaign_id: int) -> None:
     runtime.sending.plan(campaign_id)
     while runtime.sending.send_batch(campaign_id).claimed or runtime.wordsmith.work():
         pass
+
+
+def let_time_pass(runtime: Runtime) -> None:
+    """What a mail showed lately to no avail is not picked again; what it showed long ago is."""
+    with runtime.db.transaction() as session:
+        session.execute(text("update sends set sent_at = sent_at - interval '90 days'"))
 
 
 def sent_under_weather(runtime: Runtime, sample: SampleFiles) -> Runtime:

@@ -17,6 +17,7 @@ from sqlalchemy import select, text, update
 
 from campaigns.audience.consent import record
 from campaigns.audience.customers import find_by_address
+from campaigns.audience.posted_signals import PostedSignal
 from campaigns.audience.suppression import suppressed_by
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import NotFound
@@ -121,6 +122,14 @@ def _agrees(life: Life) -> None:
         for purpose in ("marketing", "profiling", "open_tracking", "open_location"):
             record(session, life.customer_id, purpose, "granted", "words", "checkout", at, evidence=EVIDENCE)
     life.runtime.open_states.catch_up()
+
+
+def _fills_a_cart(life: Life) -> None:
+    with life.runtime.db.transaction() as session:
+        sku = session.scalar(text("select sku from products order by id limit 1"))
+    assert sku
+    signal = PostedSignal(f"session-{EXTERNAL}-1", "cart", EXTERNAL, sku, datetime.now(UTC))
+    assert life.runtime.shop_events.signals([signal]).inserted == 1
 
 
 def _campaign(life: Life, path: Path) -> int:
@@ -246,6 +255,7 @@ def _leaves_things_behind(life: Life) -> None:
 
 def _everything_happens(life: Life, servers: EmbeddedUrls) -> None:
     _agrees(life)
+    _fills_a_cart(life)
     send_all(life.runtime, _campaign(life, life.sample.campaign))
     [mail] = life.mails()
     _looks_at(life, mail)

@@ -15,7 +15,7 @@ from campaigns.demo.inbox import read_inbox
 from campaigns.models import WrittenCopyRow
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import approved, fill_shop, make_runtime, send_all
+from tests.shop import approved, fill_shop, let_time_pass, make_runtime, send_all
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def test_the_models_copy_is_kept_by_cell_and_reused(
     assert {row.writer for row in rows} == {"model"}
     asked = len(server.requests)
     assert asked <= runtime.reporting.report(campaign_id).sent
+    let_time_pass(runtime)
     send_all(runtime, approved(runtime, sample))
     assert len(server.requests) == asked, "the same cells again cost no further call"
 

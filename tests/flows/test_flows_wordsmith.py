@@ -21,7 +21,7 @@ from campaigns.flows.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import approved, fill_shop, make_runtime
+from tests.shop import approved, fill_shop, let_time_pass, make_runtime
 
 _HONEST = says()
 
@@ -99,6 +99,7 @@ def test_a_batch_costs_few_statements(
     worded.sending.work()
     assert worded.campaigns.status(campaign_id) == CampaignStatus.SENT
 
+    let_time_pass(worded)
     again = planned(worded, sample)
     with worded.db.transaction() as session:
         session.execute(
