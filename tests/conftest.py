@@ -22,7 +22,7 @@ from campaigns.models import schema
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import SECRET, SHOP, Command, fill_shop, make_runtime
-from tests.tables import empty_tables
+from tests.tables import begin_at_one, empty_tables
 
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail"
 
@@ -69,6 +69,7 @@ def session(database: Database) -> Iterator[UnitOfWork]:
 @pytest.fixture
 def db(database: Database) -> Iterator[Database]:
     """The database for tests that commit; emptied afterwards."""
+    begin_at_one(database)
     yield database
     empty_tables(database)
 

@@ -22,6 +22,14 @@ def empty_tables(database: Database) -> None:
         session.execute(text(f"truncate {tables} restart identity cascade"))
 
 
+def begin_at_one(database: Database) -> None:
+    """Let numbers of rows begin at 1 again, where tests whose rows were rolled back have used some up."""
+    with database.transaction() as session:
+        used = session.scalar(text("select exists (select from pg_sequences where last_value is not null)"))
+    if used:
+        empty_tables(database)
+
+
 @contextmanager
 def without(database: Database) -> Iterator[None]:
     """As long as this lasts, this object has no PostgreSQL; others of the same server still have it."""
