@@ -29,7 +29,6 @@ from campaigns.recommend.footprint import PeakMemory
 from campaigns.recommend.interactions import Interactions
 from campaigns.recommend.metrics import top_lists
 from campaigns.recommend.model import RecommenderModel, train
-from campaigns.recommend.modelfile import ARRAYS
 from campaigns.recommend.recommender import Recommender
 from campaigns.recommend.sparserows import from_cells, row_blocks
 from campaigns.sampleshop.shop import SampleShop
@@ -64,7 +63,7 @@ def measure(shop: Interactions) -> dict[str, Any]:
         },
         "picking_times_floor": round(picking / bare, 2),
         "peak_mb": memory.taken,
-        "model_mb": round(sum(getattr(model, name).nbytes for name in ARRAYS) / 1e6, 3),
+        "model_mb": round(model.megabytes, 3),
         "stored_mb": round(len(model.to_bytes()) / 1e6, 3),
         "load_average": round(os.getloadavg()[0], 2),
     }

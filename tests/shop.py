@@ -14,7 +14,7 @@ from campaigns.core.jobs import RecordedJobs
 from campaigns.core.settings import load_settings
 from campaigns.recommend.interactions import load_interactions
 from campaigns.recommend.model import train
-from campaigns.recommend.storage import save_model
+from campaigns.recommend.versions import keep_model
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
 
@@ -56,7 +56,7 @@ def fill_shop(runtime: Runtime, sample: SampleFiles) -> None:
 def pick_by_taste(runtime: Runtime) -> None:
     """Put a model into use that was not checked: so few customers would prove nothing, and get best-sellers."""
     with runtime.db.transaction() as session:
-        save_model(session, train(load_interactions(session), runtime.clock.now()))
+        keep_model(session, train(load_interactions(session), runtime.clock.now()), use=True)
 
 
 def approved(runtime: Runtime, sample: SampleFiles) -> int:

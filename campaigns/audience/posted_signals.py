@@ -11,6 +11,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from campaigns.audience.consent import states
 from campaigns.audience.posted import (
     Landed,
     customers_of,
@@ -49,7 +50,7 @@ def keep_signals(session: Session, signals: Sequence[PostedSignal], now: datetim
     good = _checked(signals, now, landed)
     customers = customers_of(session, {signal.customer_id for _, signal in good})
     products = products_of(session, {signal.sku.strip() for _, signal in good})
-    allowed = _profiled(session, list(customers.values()))
+    granted = states(session, customers.values())
     rows = []
     for where, signal in good:
         customer_id, product_id = customers.get(signal.customer_id), products.get(signal.sku.strip())
@@ -57,7 +58,7 @@ def keep_signals(session: Session, signals: Sequence[PostedSignal], now: datetim
             landed.note(where, unknown_customer(signal.customer_id))
         elif product_id is None:
             landed.note(where, unknown_product(signal.sku))
-        elif customer_id not in allowed:
+        elif "profiling" not in granted[customer_id]:
             landed.unwanted += 1
         else:
             rows.append(_row(signal, customer_id, product_id))
@@ -99,16 +100,6 @@ def _checked(
             continue
         good.append((where, PostedSignal(key, signal.kind, customer_id, signal.sku, signal.at)))
     return good
-
-
-def _profiled(session: Session, customer_ids: Sequence[int]) -> set[int]:
-    """Who consents to profiling now."""
-    granted = select(ConsentState.customer_id).where(
-        ConsentState.customer_id.in_(customer_ids),
-        ConsentState.purpose == "profiling",
-        ConsentState.granted,
-    )
-    return set(session.scalars(granted))
 
 
 def _row(signal: PostedSignal, customer_id: int, product_id: int) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class Picker:
 
         What is sensitive is not in the histories.
         """
+        if not personal:
+            return {}, {}
         loaded, recommender = self._current(terms)
         ids = sorted(personal)
         with self._db.transaction() as session:
@@ -86,10 +88,20 @@ class Picker:
         picked = recommender.pick_batch(histories, n, likes)
         return by_id, {h.customer_id: picks for h, picks in zip(histories, picked, strict=True)}
 
-    def still_fit(self, picks: Sequence[Pick], terms: PickingTerms = _SHOP_RULES) -> bool:
-        """Whether all that was picked before may be picked now: nothing is sold out or forbidden since."""
-        _, recommender = self._current(terms)
-        return recommender is None or all(recommender.allows(pick.product.id) for pick in picks)
+    def still_fit(
+        self, stored: Mapping[int, Sequence[Sequence[object]]], terms: PickingTerms = _SHOP_RULES
+    ) -> dict[int, list[Pick]]:
+        """Those of the picks prepared before, by send, that may all be picked now: nothing is gone, sold out or
+        forbidden since.
+        """
+        loaded, recommender = self._current(terms)
+        read = {send_id: picks_from_json(rows, loaded.catalogue) for send_id, rows in stored.items()}
+        return {
+            send_id: picks
+            for send_id, picks in read.items()
+            if len(picks) == len(stored[send_id])
+            and (recommender is None or all(recommender.allows(pick.product.id) for pick in picks))
+        }
 
     def mended(
         self,

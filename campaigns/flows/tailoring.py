@@ -21,7 +21,7 @@ from campaigns.core.meters import Meters
 from campaigns.flows.addressees import Addressee, load_addressees, marketing_since
 from campaigns.flows.claims import ClaimedSend
 from campaigns.flows.letters import LetterFacts
-from campaigns.flows.picking import Picker, picks_from_json, picks_to_json
+from campaigns.flows.picking import Picker, picks_to_json
 from campaigns.flows.plans import CampaignPlan
 from campaigns.flows.send_moves import Move, Parked
 from campaigns.flows.wording import CopyShelf, Worded, copy_language, copy_request
@@ -179,15 +179,14 @@ class Tailor:
     def _from_store(self, plan: CampaignPlan, worded: Sequence[Fit]) -> list[Ready]:
         """Those whose picks and copy were prepared before, unless a product of them is gone or sold out since."""
         copies = self._shelf.remembered({one.send.id: (one.send.copy_id, one.send.picks) for one in worded})
+        fit = self._picker.still_fit({one.send.id: one.send.picks or [] for one in worded}, plan.picking)
         ready = []
         for one in worded:
             stored, number = one.send.picks or [], one.send.copy_id or 0
-            picks = tuple(picks_from_json(stored, self._picker.catalogue))
-            copy = copies.get(one.send.id)
-            fit = len(picks) == len(stored) and self._picker.still_fit(picks, plan.picking)
-            if copy is not None and fit:
+            picks, copy = fit.get(one.send.id), copies.get(one.send.id)
+            if picks is not None and copy is not None:
                 language = copy_language(plan, one.person.locale)
-                ready.append(_ready(plan, one, picks, copy, language, stored, number))
+                ready.append(_ready(plan, one, tuple(picks), copy, language, stored, number))
         return ready
 
 

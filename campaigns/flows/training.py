@@ -63,7 +63,6 @@ class _Before:
     in_use: RecommenderModel | None
     in_use_id: int | None
     newest: ModelVersion | None
-    substitutes: list[list[int]]
 
 
 class Training:
@@ -141,10 +140,9 @@ class Training:
             interactions = load_interactions(session, now)
             in_use = load_active(session)
             versions = model_versions(session)
-            substitutes = accepted_substitutes(session, now)
         active = next((version.id for version in versions if version.in_use), None)
         newest = versions[0] if versions else None
-        return _Before(interactions, fingerprint(interactions), in_use, active, newest, substitutes)
+        return _Before(interactions, fingerprint(interactions), in_use, active, newest)
 
     def _is_current(self, before: _Before, now: datetime) -> bool:
         newest = before.newest
@@ -167,7 +165,7 @@ class Training:
                 "fingerprint": before.fingerprint,
                 "outcome": outcome,
                 "verdict": verdict,
-                "substitutes": before.substitutes,
+                "substitutes": accepted_substitutes(session, now),
             }
             model = replace(told, meta=told.meta | tuned | facts)
             model_id = keep_model(session, model, outcome == "used")

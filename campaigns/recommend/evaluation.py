@@ -31,13 +31,10 @@ from campaigns.recommend.evaluation_verdict import verdict
 from campaigns.recommend.footprint import PeakMemory
 from campaigns.recommend.interactions import Interactions
 from campaigns.recommend.learning import Learned, learn
-from campaigns.recommend.model import RecommenderModel
-from campaigns.recommend.modelfile import ARRAYS
 
 __all__ = ["Split", "evaluate"]
 
 DEFAULT_TUNING_SECONDS = 60.0
-_BYTES_PER_MEGABYTE = 1e6
 
 
 def evaluate(
@@ -82,7 +79,7 @@ def evaluate(
         "customers_per_second": speed,
         "peak_mb": memory.taken,
         "process_mb": memory.megabytes,
-        "model_mb": _megabytes(learned.model),
+        "model_mb": round(learned.model.megabytes, 4),
     }
     found |= _compared(halves, learned, tasks, languages)
     return {"verdict": verdict(found)} | found
@@ -106,11 +103,6 @@ def _tested(halves: Halves) -> dict[str, Any]:
         "lines_after": len(halves.future.day),
         "products": len(halves.past.catalogue.ids),
     }
-
-
-def _megabytes(model: RecommenderModel) -> float:
-    """What a worker holds of the model in memory."""
-    return round(sum(getattr(model, name).nbytes for name in ARRAYS) / _BYTES_PER_MEGABYTE, 4)
 
 
 def _about(learned: Learned) -> dict[str, Any]:

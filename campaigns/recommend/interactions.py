@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.models import Customer, Product
 from campaigns.recommend.bulk import read_columns
 from campaigns.recommend.poisoning import line_weights
-from campaigns.recommend.sparserows import from_cells, ones_at
+from campaigns.recommend.sparserows import column_sums, from_cells, ones_at
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -143,9 +143,7 @@ class Interactions:
 
     def weighted_buyers(self) -> Floats:
         """(P,) the same, where a customer counts by the weight of their lines."""
-        weighted = self.weighted()
-        counts = np.bincount(weighted.indices, weighted.data, minlength=len(self.catalogue.ids))
-        return counts.astype(np.float64)
+        return column_sums(self.weighted())
 
 
 def days_since_epoch(moment: datetime) -> float:

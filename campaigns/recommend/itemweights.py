@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from campaigns.recommend.minimums import LEAST_CUSTOMERS, backed, counting, enough_together
-from campaigns.recommend.sparserows import from_cells, keep_largest, nothing, ones_at, row_blocks, stack
+from campaigns.recommend.sparserows import (
+    column_sums,
+    from_cells,
+    keep_largest,
+    nothing,
+    ones_at,
+    row_blocks,
+    stack,
+)
 
 # Up to here the closed form is solved densely (4 bytes x P^2 and P^3 operations).
 DENSE_PRODUCTS = 15_000
@@ -48,7 +56,7 @@ def closed_form(bought: sparse.csr_array, vectors: sparse.csr_array, least: int)
     """EASE (Steck 2019, arXiv 1905.03375) with the item texts stacked under the customers
     (CEASE, Jeunen et al. 2020, doi 10.1145/3383313.3418480), pruned to the largest weights.
     """
-    per_product = np.bincount(bought.indices, bought.data, minlength=bought.shape[1])
+    per_product = column_sums(bought)
     ridge = float(np.clip(RIDGE_PER_BUYER * per_product[per_product > 0].mean(), *RIDGE_RANGE))
     gram, enough = _gram(bought, vectors, ridge * TEXT_SHARE_OF_RIDGE, least)
     np.einsum("ii->i", gram)[:] += ridge

@@ -144,10 +144,10 @@ def check(
     split: Split | None = None,
 ) -> Check:
     """Train before a cut in `past`, and compare on what was bought after it with best-sellers and `in_use`."""
-    halves = validation_halves(past, split)
-    task = discover(halves) if halves else None
-    if halves is None or task is None or not len(task):
+    found = _validation(past, split)
+    if found is None:
         return Check("", "", 0, 0.0, 0.0, Interval(0.0, -np.inf, np.inf))
+    halves, task = found
     model = train(halves.past, halves.as_of, settings)
     ours = _ndcg(model, halves, task)
     columns = [ours, answer(task, constant(model.buyers.astype(np.float32))).per_customer.ndcg]
@@ -167,9 +167,12 @@ def check(
     )
 
 
-def validation_halves(past: Interactions, split: Split | None = None) -> Halves | None:
-    """The last 30 days of what is known; where these hold few customers, the split that tests the most."""
-    found: Halves | None = None
+def _validation(past: Interactions, split: Split | None = None) -> tuple[Halves, Task] | None:
+    """The last 30 days of what is known; where these hold few customers, the split that tests the most.
+
+    With what is asked of them; None where nobody can be tested.
+    """
+    found: tuple[Halves, Task] | None = None
     tested = 0
     kinds: tuple[Split, ...] = (split,) if split else ("time", "last-order")
     for kind in kinds:
@@ -177,9 +180,9 @@ def validation_halves(past: Interactions, split: Split | None = None) -> Halves 
             halves = in_halves(past, kind)
         except BadInput:
             continue
-        customers = len(discover(halves))
-        if customers > tested:
-            found, tested = halves, customers
+        task = discover(halves)
+        if len(task) > tested:
+            found, tested = (halves, task), len(task)
         if tested >= _WELL_TESTED:
             break
     return found

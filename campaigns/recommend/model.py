@@ -23,7 +23,7 @@ from campaigns.recommend.itemweights import (
 )
 from campaigns.recommend.minimums import LEAST_CUSTOMERS
 from campaigns.recommend.repeats import repeats_of
-from campaigns.recommend.sparserows import largest_per_row
+from campaigns.recommend.sparserows import column_sums, largest_per_row
 from campaigns.recommend.texts import nearest_texts, text_vectors
 from campaigns.recommend.trends import areas_of, newcomer_trend, trend_of
 
@@ -113,6 +113,11 @@ class RecommenderModel:
         """What it was trained with."""
         return ModelSettings.of(self.meta)
 
+    @property
+    def megabytes(self) -> float:
+        """What a worker holds of it in memory."""
+        return float(sum(getattr(self, name).nbytes for name in modelfile.ARRAYS)) / 1e6
+
     def area_favourites(self, country: str) -> NDArray[np.int32] | None:
         """(P,) distinct buyers of the last `favourite_days` in a country, 0 where they are too few to be told.
 
@@ -160,7 +165,7 @@ def train(
     today = days_since_epoch(as_of)
     past = interactions.lines(interactions.day < today)
     bought = past.weighted()
-    buyers = buyers_of(bought)
+    buyers = column_sums(bought)
     parts = weight_parts(past, bought, settings)
     weights = parts.mixed(settings.content_weight)
     sources, values = largest_per_row(weights, max(1, min(WEIGHTS_PER_PRODUCT, weights.shape[0] - 1)))
@@ -232,12 +237,6 @@ class WeightParts:
     def mixed(self, content_weight: float) -> sparse.csr_array:
         """Both in one."""
         return sparse.csr_array(self.together + self.alike * np.float32(content_weight))
-
-
-def buyers_of(bought: sparse.csr_array) -> NDArray[np.float64]:
-    """(P,) how many customers bought each product, each counted by the weight of the cell."""
-    counts = np.bincount(bought.indices, bought.data, minlength=bought.shape[1])
-    return counts.astype(np.float64)
 
 
 def weight_parts(past: Interactions, bought: sparse.csr_array, settings: ModelSettings) -> WeightParts:

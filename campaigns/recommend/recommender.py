@@ -54,6 +54,7 @@ class Recommender:
         self._rules = rules or Rules()
         self._catalogue = catalogue
         self._shelf = Shelf(catalogue, self._rules)
+        self._candidates = {product.id: product for product in self._shelf.products}
         self._known = np.array(sorted(catalogue), np.int64)
         known = [catalogue[key] for key in self._known.tolist()]
         self._hidden = np.array([self._rules.hides(product) for product in known], bool)
@@ -78,12 +79,11 @@ class Recommender:
 
     def candidate(self, product_id: int) -> ProductFacts | None:
         """A product that may be picked for somebody now; None for all others."""
-        place = int(positions_of(self._shelf.ids, np.array([product_id]))[0])
-        return self._shelf.products[place] if place >= 0 else None
+        return self._candidates.get(product_id)
 
     def allows(self, product_id: int) -> bool:
         """Whether a product may be picked for somebody now."""
-        return self.candidate(product_id) is not None
+        return product_id in self._candidates
 
     def owns_one(self, history: History, product: ProductFacts) -> bool:
         """Whether the customer bought something lately of a category of which nobody needs a second one soon."""

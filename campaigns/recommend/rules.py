@@ -92,6 +92,11 @@ class Rules:
         """Whether it may be picked for anybody: in stock, not sensitive, and not on the list of never."""
         return product.stock > 0 and not self.never.holds(product) and not self.hides(product)
 
+    def are_enemies(self, one: ProductFacts, other: ProductFacts) -> bool:
+        """Whether the two are of categories that are never together in a mail."""
+        pair = {folded(one.category), folded(other.category)}
+        return len(pair) == 2 and any(pair <= together for together in self.never_together)
+
     def hides(self, product: ProductFacts) -> bool:
         """Whether it is sensitive: never picked, never named, no part of anybody's taste."""
         return self.sensitive is not None and self.sensitive.holds(product)

@@ -104,11 +104,6 @@ def _pinned_in_vain(session: Session, rules: Rules) -> Iterator[str]:
         elif rules.never.holds(product):
             yield f"pinned: {sku} is among what is never picked"
         for other in seen:
-            if _are_enemies(rules, product, other):
+            if rules.are_enemies(product, other):
                 yield f"pinned: {sku} and {other.sku} are never in one mail"
         seen.append(product)
-
-
-def _are_enemies(rules: Rules, one: ProductFacts, other: ProductFacts) -> bool:
-    pair = {folded(one.category), folded(other.category)}
-    return len(pair) == 2 and any(pair <= together for together in rules.never_together)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from campaigns.recommend.model import RecommenderModel
+from campaigns.recommend.model import ModelSettings, RecommenderModel
 from campaigns.recommend.repeats import BuyingAgain, Repeats
 from campaigns.recommend.sparserows import from_cells, ones_at
 
@@ -130,17 +130,10 @@ class Scorer:
         self._lift = expected * np.float32(settings.trend_weight)
         standing = values_at(model.standing, self.positions)
         power = settings.popularity_power + (AS_LEARNED - popularity) * _DIAL_POWER
-        self.damping = ((standing + 1.0) ** -power).astype(np.float32)
+        self.damping = damping_of(standing, power)
         self._column = np.full(self.width, -1, np.int64)
         self._column[self.positions[known]] = np.flatnonzero(known)
-        self._again = BuyingAgain(
-            model.trend,
-            Repeats(model.repeat_rate, model.rhythm),
-            half_life=settings.again_half_life,
-            floor=settings.again_trend_floor,
-            power=settings.again_repeat_power,
-            rest=settings.again_rest,
-        )
+        self._again = buying_again(model.trend, Repeats(model.repeat_rate, model.rhythm), settings)
 
     def history_matrix(self, purchases: Purchases) -> sparse.csr_array:
         """(B, P) float32 with 1 where the customer bought the model's product."""
@@ -195,6 +188,23 @@ class Scorer:
         used = self.weights > 0
         columns = np.broadcast_to(candidates[:, None], used.shape)[used]
         return from_cells(self.weights[used], self.sources[used], columns, (self.width, width))
+
+
+def damping_of(standing: Floats, power: float) -> Floats:
+    """(C,) by what scores are multiplied, so that they do not only show what all have."""
+    return np.asarray((standing + 1.0) ** -power, np.float32)
+
+
+def buying_again(trend: Floats, repeats: Repeats, settings: ModelSettings) -> BuyingAgain:
+    """Scores of what was bought before, by the numbers of these settings."""
+    return BuyingAgain(
+        trend,
+        repeats,
+        half_life=settings.again_half_life,
+        floor=settings.again_trend_floor,
+        power=settings.again_repeat_power,
+        rest=settings.again_rest,
+    )
 
 
 def with_trend(taste: Floats, trend: Floats, damping: Floats) -> Scores:

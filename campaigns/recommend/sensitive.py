@@ -39,8 +39,17 @@ class Sensitive:
 
     def says(self, name: str) -> bool:
         """Whether a category or tag of this name makes a product sensitive."""
-        plain = plain_words(name)
-        return bool(plain) and plain not in self._harmless and self._pattern.search(plain) is not None
+        known = self._said.get(name)
+        if known is None:
+            plain = plain_words(name)
+            known = bool(plain) and plain not in self._harmless and self._pattern.search(plain) is not None
+            self._said[name] = known
+        return known
+
+    @cached_property
+    def _said(self) -> dict[str, bool]:
+        """What was asked before: a shop has few categories and tags, and asks them of each product again and again."""
+        return {}
 
     @cached_property
     def _harmless(self) -> frozenset[str]:

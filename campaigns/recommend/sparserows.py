@@ -69,3 +69,8 @@ def largest_per_row(matrix: sparse.csr_array, k: int) -> tuple[NDArray[np.int32]
     columns[rows[kept], place[kept]] = matrix.indices[order][kept]
     values[rows[kept], place[kept]] = matrix.data[order][kept]
     return columns, values
+
+
+def column_sums(matrix: sparse.csr_array) -> NDArray[np.float64]:
+    """(C,) the sum of each column of (R, C)."""
+    return np.bincount(matrix.indices, matrix.data, minlength=matrix.shape[1]).astype(np.float64)

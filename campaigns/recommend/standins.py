@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from campaigns.models.values import Pick, ProductFacts, Reason
 from campaigns.recommend.recommender import Recommender
-from campaigns.recommend.rules import Rules, folded
 from campaigns.recommend.scoring import History
 from campaigns.recommend.substitutes import Substitutes
 
@@ -45,20 +44,17 @@ def _stand_in(
         return None
     bought = set(history.products.tolist()) if history.personal else set()
     taken = bought | {other.id for other in others}
-    for key in substitutes.of(product.id):
+
+    def allowed(key: int) -> bool:
         found = recommender.candidate(key)
-        if found is not None and key not in taken and not _forbidden(recommender, found, others, history):
-            return found
-    return None
+        return found is not None and not _forbidden(recommender, found, others, history)
+
+    best = substitutes.best(product.id, allowed, taken)
+    return None if best is None else recommender.candidate(best)
 
 
 def _forbidden(
     recommender: Recommender, product: ProductFacts, others: Sequence[ProductFacts], history: History
 ) -> bool:
-    category = folded(product.category)
-    enemies = any(_are_enemies(recommender.rules, category, folded(other.category)) for other in others)
+    enemies = any(recommender.rules.are_enemies(product, other) for other in others)
     return enemies or (history.personal and recommender.owns_one(history, product))
-
-
-def _are_enemies(rules: Rules, one: str, other: str) -> bool:
-    return one != other and any({one, other} <= together for together in rules.never_together)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.core.errors import Refused
@@ -35,15 +35,6 @@ _HISTORIES = """
     group by customer_id, product_id, order_id order by customer_id, product_id, days_ago
 """
 _HISTORY_COLUMNS = {"customer_id": "i8", "product_id": "i8", "days_ago": "f8"}
-
-
-def save_model(session: Session, model: RecommenderModel) -> int:
-    """Store `model`, make it the active one, and return its id; earlier ones are kept, inactive."""
-    session.execute(update(RecommenderModelRow).where(RecommenderModelRow.active).values(active=False))
-    row = RecommenderModelRow(active=True, blob=model.to_bytes(), meta=model.meta)
-    session.add(row)
-    session.flush()
-    return row.id
 
 
 def load_active(session: Session) -> RecommenderModel | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,9 +90,11 @@ class Substitutes:
             known = self._ranked[product_id] = self._worked_out(product_id)
         return known
 
-    def best(self, product_id: int, allowed: Collection[int], taken: Collection[int] = ()) -> int | None:
-        """The best of `allowed` that is not `taken` yet; None where nothing may stand in."""
-        return next((key for key in self.of(product_id) if key in allowed and key not in taken), None)
+    def best(
+        self, product_id: int, allowed: Callable[[int], bool], taken: Collection[int] = ()
+    ) -> int | None:
+        """The best that is `allowed` and not `taken` yet; None where nothing may stand in."""
+        return next((key for key in self.of(product_id) if key not in taken and allowed(key)), None)
 
     def _worked_out(self, product_id: int) -> tuple[int, ...]:
         product = self._catalogue.get(product_id)

@@ -13,10 +13,10 @@ from campaigns.recommend.evaluation_splits import Halves
 from campaigns.recommend.evaluation_tasks import Task, buy_again, discover, sampled
 from campaigns.recommend.interactions import Interactions
 from campaigns.recommend.metrics import measured, top_lists
-from campaigns.recommend.model import ModelSettings, WeightParts, buyers_of, weight_parts
-from campaigns.recommend.repeats import BuyingAgain, Repeats, repeats_of
-from campaigns.recommend.scoring import Floats, new_and_again, with_trend
-from campaigns.recommend.sparserows import from_cells, row_blocks
+from campaigns.recommend.model import ModelSettings, WeightParts, weight_parts
+from campaigns.recommend.repeats import Repeats, repeats_of
+from campaigns.recommend.scoring import Floats, buying_again, damping_of, new_and_again, with_trend
+from campaigns.recommend.sparserows import column_sums, from_cells, row_blocks
 from campaigns.recommend.trends import trend_of
 
 # Scores of the tested customers for all products are kept: at most so many cells, 12 MB of float32 each time.
@@ -48,7 +48,7 @@ class Trial:
         self._products = len(past.catalogue.ids)
         self._trends: dict[float, Floats] = {}
         bought = past.weighted()
-        self._buyers = buyers_of(bought)
+        self._buyers = column_sums(bought)
         parts = weight_parts(past, bought, settings)
         self._parents = parts.parents
         self.discovering = _sampled(discovering, self._products)
@@ -86,14 +86,7 @@ class Trial:
         return found
 
     def _again(self, task: Task, settings: ModelSettings) -> sparse.csr_array:
-        buying = BuyingAgain(
-            self._trend(settings),
-            self._repeats,
-            half_life=settings.again_half_life,
-            floor=settings.again_trend_floor,
-            power=settings.again_repeat_power,
-            rest=settings.again_rest,
-        )
+        buying = buying_again(self._trend(settings), self._repeats, settings)
         orders = self._orders
         values = buying.scores(orders.rows, orders.products, orders.days_ago)
         return from_cells(values, orders.rows, orders.products, (len(task), self._products))
@@ -105,7 +98,7 @@ class Trial:
         return with_trend(taste.mixed(rows, settings.content_weight), weighted, self._damping(settings)).total
 
     def _damping(self, settings: ModelSettings) -> Floats:
-        return ((self._parents.standing(self._buyers) + 1.0) ** -settings.popularity_power).astype(np.float32)
+        return damping_of(self._parents.standing(self._buyers), settings.popularity_power)
 
     def _trend(self, settings: ModelSettings) -> Floats:
         half_life = settings.trend_half_life

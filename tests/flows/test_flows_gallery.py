@@ -34,8 +34,8 @@ def stored(db: Database) -> Database:
     with db.transaction() as session:
         session.execute(
             text(
-                "insert into campaigns (id, name, template, picks, sender, postal_address, brief, segment, slots) "
-                "values (1, 'C', 'outdoor', 1, 'a@shop.example', 'Street 1', '{}', '{}', cast(:slots as jsonb))"
+                "insert into campaigns (name, template, picks, sender, postal_address, brief, segment, slots) "
+                "values ('C', 'outdoor', 1, 'a@shop.example', 'Street 1', '{}', '{}', cast(:slots as jsonb))"
             ),
             {"slots": json.dumps([SLOT.to_json()])},
         )

@@ -24,7 +24,7 @@ from campaigns.opentime.serving.open_state import WITHDRAWN
 from campaigns.opentime.serving.state_shelf import StateShelf
 from campaigns.runtime import Runtime
 from tests.shop import record_opens
-from tests.tables import empty_tables, without
+from tests.tables import without
 from tests.workers.processes import until
 
 SENT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -80,7 +80,6 @@ class Someone:
 @pytest.fixture
 def someone(db: Database, redis_client: redis.Redis) -> Iterator[Someone]:
     """Before anything was asked."""
-    empty_tables(db)  # numbers begin at 1, whatever another file's fixtures have left
     someone = Someone(db, redis_client)
     yield someone
     someone.known.close()

@@ -20,7 +20,7 @@ from campaigns.models import Customer, OrderLine, Product, RecommenderModelRow
 from campaigns.recommend.interactions import load_interactions
 from campaigns.recommend.learning import BEST_SELLERS, Learned
 from campaigns.recommend.model import RecommenderModel, train
-from campaigns.recommend.storage import load_active, save_model
+from campaigns.recommend.storage import load_active
 from campaigns.recommend.versions import KEPT, keep_model
 from tests.shop import Command
 
@@ -267,7 +267,7 @@ def test_a_model_from_before_checks_is_replaced_by_one_that_is_checked(
 ) -> None:
     add_orders(db, add_products(db), MANY)
     with db.transaction() as session:
-        old = save_model(session, train(load_interactions(session), NOW - timedelta(days=1)))
+        old = keep_model(session, train(load_interactions(session), NOW - timedelta(days=1)), use=True)
     new = training.run()
     assert new.outcome == "used" and rows_of(db) == [(old, False), (new.model_id, True)]
     assert "the model before" in new.verdict

@@ -16,7 +16,8 @@ from campaigns.models import Customer, OrderLine, Product, RecommenderModelRow
 from campaigns.recommend.interactions import load_interactions
 from campaigns.recommend.model import train
 from campaigns.recommend.recommender import Recommender
-from campaigns.recommend.storage import load_active, load_catalogue, load_histories, save_model
+from campaigns.recommend.storage import load_active, load_catalogue, load_histories
+from campaigns.recommend.versions import keep_model
 
 
 def fill(session: Session) -> tuple[list[int], dict[str, int]]:
@@ -89,15 +90,15 @@ def test_an_empty_database_gives_empty_arrays(session: Session) -> None:
     assert load_active(session) is None
     assert load_catalogue(session) == {}
     assert load_histories(session, [], []) == []
-    assert save_model(session, train(loaded, TODAY)) > 0
+    assert keep_model(session, train(loaded, TODAY), use=True) > 0
 
 
 def test_the_newest_model_is_the_active_one(session: Session) -> None:
     fill(session)
     interactions = load_interactions(session)
-    first = save_model(session, train(interactions, TODAY))
+    first = keep_model(session, train(interactions, TODAY), use=True)
     later = train(interactions, TODAY + timedelta(days=1))
-    second = save_model(session, later)
+    second = keep_model(session, later, use=True)
     loaded = load_active(session)
     assert loaded is not None
     assert second > first
@@ -150,7 +151,7 @@ def test_unknown_stock_is_plenty_and_no_price_is_not_for_sale(session: Session) 
 
 def test_from_the_database_to_picks(session: Session) -> None:
     people, _ = fill(session)
-    save_model(session, train(load_interactions(session), TODAY))
+    keep_model(session, train(load_interactions(session), TODAY), use=True)
     model = load_active(session)
     assert model is not None
     recommender = Recommender(model, load_catalogue(session))
