@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.sink import running_sink
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.journal import Journal
 from campaigns.delivery.journaled import JournaledTransport
 from campaigns.delivery.smtp import SmtpTransport

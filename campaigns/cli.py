@@ -12,6 +12,11 @@ import click
 
 from campaigns import __version__
 from campaigns.commands.api_key_command import api_key
+from campaigns.commands.brief_command import brief
+from campaigns.commands.copy_audit_command import copy_report, copy_samples
+from campaigns.commands.copy_command import copy
+from campaigns.commands.copy_evaluate_command import copy_evaluate
+from campaigns.commands.copy_plan_command import copy_plan
 from campaigns.commands.evaluate_command import evaluate, models, train
 from campaigns.commands.form_command import form
 from campaigns.commands.inbound_command import inbound
@@ -235,7 +240,15 @@ def campaign_schedule(campaign_id: int, at: str, json_: bool) -> None:
 @click.argument("campaign_id", type=int, metavar="ID")
 @json_option
 def campaign_approve(campaign_id: int, json_: bool) -> None:
-    _change(campaign_id, lambda campaigns: campaigns.approve(campaign_id, "cli"), json_)
+    with connected() as runtime:
+        runtime.campaigns.approve(campaign_id, "cli")
+        status, warnings = runtime.campaigns.status(campaign_id), runtime.campaigns.copy_warnings(campaign_id)
+    if json_:
+        as_json({"id": campaign_id, "status": status, "warnings": warnings})
+        return
+    click.echo(f"campaign {campaign_id} is {status}")
+    for warning in warnings:
+        click.echo(f"beyond the budget of its copy: {warning}", err=True)
 
 
 @campaign.command(name="pause", help="Stop before the next group of mails.")
@@ -285,6 +298,12 @@ campaign.add_command(campaign_preflight)
 cli.add_command(api_key)
 cli.add_command(suppression)
 cli.add_command(form)
+cli.add_command(brief)
+cli.add_command(copy)
+copy.add_command(copy_evaluate)
+copy.add_command(copy_plan)
+copy.add_command(copy_report)
+copy.add_command(copy_samples)
 
 
 @cli.command()

@@ -70,6 +70,11 @@ def send_all(runtime: Runtime, campaign_id: int) -> None:
     """Send a campaign in this process, as a worker would."""
     runtime.campaigns.send(campaign_id, "test")
     runtime.sending.plan(campaign_id)
+    send_on(runtime, campaign_id)
+
+
+def send_on(runtime: Runtime, campaign_id: int) -> None:
+    """Go on with a campaign in this process until nothing is left to do."""
     while runtime.sending.send_batch(campaign_id).claimed or runtime.wordsmith.work():
         pass
 

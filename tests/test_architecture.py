@@ -104,7 +104,7 @@ def test_only_db_commits() -> None:
 
 
 OUTSIDE = {
-    "openai": {"campaigns.copywriting.model_writer"},
+    "openai": {"campaigns.copywriting.model_client"},
     "smtplib": {"campaigns.delivery.smtp"},
     "imaplib": {"campaigns.delivery.inbound.imap"},
     "aiosmtpd": {"campaigns.delivery.inbound.listener"},

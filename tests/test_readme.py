@@ -15,6 +15,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from campaigns.cli import Kind, cli
+from campaigns.copywriting.brief import parse_brief
 from campaigns.core.settings import Settings
 from campaigns.delivery.relay_plan import load_relay_plan
 from campaigns.delivery.terms import DeliveryTerms
@@ -76,6 +77,11 @@ def test_the_example_shop_is_mailed(runtime: Runtime, sample: SampleFiles, tmp_p
     send_all(runtime, campaign_id)
     shown = runtime.campaigns.show(campaign_id)
     assert (shown["status"], shown["counts"]) == ("sent", {"sent": 2})
+
+
+def test_the_brief_is_one() -> None:
+    brief = parse_brief(tomllib.loads(FILES["spring.toml"]))
+    assert brief.longest("subject") == 60 and brief.banned_in("de") == ("detox", "Schnäppchen")
 
 
 def test_the_delivery_table_belongs_into_the_campaign_file() -> None:

@@ -45,6 +45,10 @@ PAYLOADS_SECONDS = 5.0
 # Notices are hinted at; this finds those whose hint was lost, and those that are tried again.
 NOTICE_SECONDS = 5.0
 FORGET_SECONDS = 600.0
+# Samples of copy are hinted at; this finds those whose hint was lost, or whose worker was killed.
+SAMPLES_SECONDS = 29.0
+# Batches take hours; whether they are done is asked so often.
+BATCHES_SECONDS = 60.0
 # Like a sweep, it is for the files of the host that gets it: not in step with how workers ask for tasks.
 ERASURE_SECONDS = 61.3
 ENGAGEMENT_EXPIRES = 1800.0
@@ -81,6 +85,15 @@ _SCHEDULE: dict[str, Any] = {
     "notices": {
         "task": "tailormail.notices",
         "schedule": NOTICE_SECONDS,
+    },
+    "copy_samples": {
+        "task": "tailormail.copy_samples",
+        "schedule": SAMPLES_SECONDS,
+    },
+    "copy_batches": {
+        "task": "tailormail.copy_batches",
+        "schedule": BATCHES_SECONDS,
+        "options": {"expires": BATCHES_SECONDS},
     },
     "forget": {
         "task": "tailormail.forget",
@@ -182,6 +195,8 @@ def make_app(broker: str, patience: float = 1.0) -> HintingCelery:
         beat_scheduler="workers.beat:LockedScheduler",
         beat_schedule=_SCHEDULE,
         broker_connection_retry_on_startup=True,
+        # Celery's own is 100 attempts; a worker that gave up would have to be started by hand.
+        broker_connection_max_retries=None,
         # A worker that lost its broker finishes what it has: the database knows what is done.
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,

@@ -30,6 +30,9 @@ class CeleryJobs:
     def count_engagement(self) -> None:
         self._app.send_task("tailormail.engagement")
 
+    def write_samples(self) -> None:
+        self._app.send_task("tailormail.copy_samples")
+
     def train(self) -> None:
         self._app.send_task("tailormail.train")
 

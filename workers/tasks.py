@@ -42,6 +42,18 @@ def copy() -> None:
     runtime().wordsmith.work()
 
 
+@shared_task(name="tailormail.copy_samples")
+def copy_samples() -> None:
+    """Write samples of copy that somebody waits for."""
+    runtime().copy_samples.work()
+
+
+@shared_task(name="tailormail.copy_batches")
+def copy_batches() -> None:
+    """Hand copy of scheduled campaigns to the model server as batches, and fetch what they brought."""
+    runtime().copy_batches.run()
+
+
 @shared_task(name="tailormail.warm")
 def warm(campaign_id: int) -> None:
     """Fetch what the first opens of a campaign's audience will ask for: consents, pictures, products, weather."""

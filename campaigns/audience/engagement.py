@@ -83,6 +83,16 @@ _WAKE = f"""
         mails = {_MAILS_SINCE.format(customer="woken.id", sign="woken.sign")}
     from woken where e.customer_id = woken.id returning e.customer_id
 """
+_SIGNS = f"""
+    with people as (
+        select w.id, e.last_human_at from unnest(%(ids)s::bigint[]) as w (id)
+        left join engagement_states e on e.customer_id = w.id
+        where {_GRANTS.format(customer="w.id", purpose="open_tracking")}
+    ), signs as (
+        select id, greatest(last_human_at, {_SIGN.format(customer="people.id")}) as sign from people
+    )
+    select id, {_MAILS_SINCE.format(customer="signs.id", sign="signs.sign")} as mails, sign from signs
+"""
 _WAKE_ALL = """
     update engagement_states set state = 'active', state_at = %(now)s
     where state in ('snoozed', 'asked') returning customer_id
@@ -155,6 +165,13 @@ def count(
     return sum(
         row[0] for row in rows(session, _COUNT, {"ids": list(ids), "most": most, "now": now, **mailed})
     )
+
+
+def last_signs(session: Session, ids: Sequence[int], now: datetime) -> dict[int, tuple[int, datetime | None]]:
+    """Mails in a row without a sign of a person, and when the last sign was, of those who grant open_tracking."""
+    if not ids:
+        return {}
+    return {key: (mails, sign) for key, mails, sign in rows(session, _SIGNS, {"ids": list(ids), "now": now})}
 
 
 def quiet(session: Session, after: int, limit: int) -> list[int]:

@@ -99,6 +99,20 @@ def estimate_audience(
     return _counted(session.execute(select(reason, func.count()).group_by(reason), values(terms, now)))
 
 
+def audience_page(
+    session: Session, terms: ContactTerms, segment: Segment, now: datetime, after: int, limit: int
+) -> list[tuple[int, bool]]:
+    """The next customers, by number, whom freezing would plan to mail now, each with whether profiling is granted."""
+    customers = (
+        _audience(segment, now)
+        .add_columns(Customer.id, grants_profiling())
+        .where(Customer.id > after, held_back_reason(with_waiting=True).is_(None))
+        .order_by(Customer.id)
+        .limit(limit)
+    )
+    return [(number, bool(personal)) for number, personal in session.execute(customers, values(terms, now))]
+
+
 def _judged(audience: Select[Any]) -> Subquery:
     """The audience with the column `reason`, empty for those who may be mailed.
 

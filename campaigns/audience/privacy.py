@@ -4,7 +4,8 @@ What stays after an erasure: an empty shell `erased-<id>` that keeps the sends c
 entries (purpose, wording, date: the proof of past consent) without evidence, and keyed HMACs of the
 address and the external id, so that an old export of the shop cannot bring the person back. Order lines
 are deleted: their order ids lead back to the person in the shop's books, which remain with the shop.
-The words of mails stay as well: they are written for many, have blanks for names, and name nobody.
+The words of mails stay as well, where they are written for many: they have blanks for names, and name nobody.
+Those that a model wrote for one customer alone go, with what it was told.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from campaigns.core.crypto import CannotDecrypt, KeyRing
 from campaigns.models import (
     ConsentEntry,
     ContactPreference,
+    CopyCell,
     Customer,
     EngagementState,
     Erasure,
@@ -39,6 +41,7 @@ from campaigns.models import (
     Signup,
     SlotServe,
     Suppression,
+    WrittenCopyRow,
 )
 
 BLANKED: dict[str, Any] = {
@@ -138,11 +141,28 @@ def _blank_words(session: Session, own: int, sends: list[tuple[int, int]]) -> No
     """
     key = case((Event.key.contains("@"), func.concat("erased:", Event.id)), else_=Event.key)
     session.execute(update(Event).where(about(own, sends)).values(detail={}, key=key))
+    _forget_own_words(session, own, sends)
     reason = func.split_part(Send.reason, ":", 1)
     blanks = {"picks": None, "copy_id": None, "smtp_reply": "", "reason": reason}
     session.execute(update(Send).where(Send.customer_id == own).values(blanks))
     mails = tuple_(SendResolution.campaign_id, SendResolution.send_id).in_(sends)
     session.execute(update(SendResolution).where(mails).values(evidence=""))
+
+
+def _forget_own_words(session: Session, own: int, sends: list[tuple[int, int]]) -> None:
+    """The words that a model wrote for nobody else, and what it was told for them."""
+    words = WrittenCopyRow
+    mine = select(Send.copy_id).where(Send.customer_id == own, Send.copy_id.is_not(None))
+    written_alone = words.facts["granularity"].astext == "customer"
+    alone = list(
+        session.scalars(select(words.id).where(words.id.in_(mine), words.writer == "model", written_alone))
+    )
+    if not alone:
+        return
+    session.execute(delete(words).where(words.id.in_(alone)))
+    campaigns = {campaign_id for campaign_id, _ in sends}
+    cell = update(CopyCell).where(CopyCell.campaign_id.in_(campaigns), CopyCell.copy_id.in_(alone))
+    session.execute(cell.values(copy_id=None, line_ids=[], facts={}, verdicts=[]))
 
 
 def _blank_evidence(session: Session, customer_id: int) -> None:

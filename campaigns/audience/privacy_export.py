@@ -188,8 +188,16 @@ def _mail(
     head = parts.get(copy_id) if copy_id else None
     lines = [parts[number] for number in line_ids(picks) if number in parts]
     told["copy"] = assembled_fields(head.fields, [line.fields for line in lines]) if head else None
+    told["copy_told"] = _told(head)
     told["written_by"] = [_facts(part) for part in (head, *lines) if part is not None]
     return told
+
+
+def _told(head: WrittenCopyRow | None) -> dict[str, Any] | None:
+    """What the writer was told of the reader and the situation; the picks it knew may be those of a mail alike."""
+    if head is None or head.facts is None:
+        return None
+    return {name: value for name, value in head.facts.items() if name != "picks"}
 
 
 def _allowed(because: Allowed) -> dict[str, Any]:
@@ -204,7 +212,9 @@ def _pick(pick: Sequence[Any], products: dict[int, tuple[str, str]]) -> dict[str
 
 
 def _facts(part: WrittenCopyRow) -> dict[str, Any]:
-    names = ("writer", "model", "prompt_version", "verdicts", "created_at")
+    names = (
+        "writer", "model", "prompt_version", "verdicts", "repairs", "offline_fields", "created_at",
+    )  # fmt: skip
     return {name: plain(getattr(part, name)) for name in names}
 
 

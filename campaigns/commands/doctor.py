@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-import requests
-
 from campaigns.commands.doctor_inbound import inbound_findings
 from campaigns.commands.doctor_machine import machine_findings
+from campaigns.commands.doctor_model import model_finding
 from campaigns.commands.doctor_servers import server_findings
 from campaigns.commands.findings import Finding, Verdict, check, error, show, warning
 from campaigns.commands.output import as_json
 from campaigns.commands.parts import settings_in_force
 from campaigns.core.errors import BadInput
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.relay_plan import load_relay_plan
 from campaigns.delivery.smtp import SmtpTransport
 from campaigns.opentime.drawing.fonts import faces, scripts_drawn, use_fonts
@@ -84,8 +83,7 @@ def _relay(address: SmtpAddress, helo_name: str) -> str | Verdict:
 
 def _service_findings(runtime: Runtime) -> Iterator[Finding]:
     s = runtime.settings
-    model = f"{s.llm_model} at {s.openai_base_url or 'OpenAI'}"
-    yield check("copy", model if s.uses_model else "the offline writer", lambda: _model(runtime))
+    yield model_finding(s)
     speaks = "MET Norway" if s.asks_met_norway else "Open-Meteo"
     service = f"{s.weather_url} ({speaks})" if s.weather_url else "what the sample supplies, else unknown"
     yield check("weather", service, lambda: _weather(runtime))
@@ -103,15 +101,6 @@ def _service_findings(runtime: Runtime) -> Iterator[Finding]:
         "requesters", str(s.requesters_path or "the list of the package"), lambda: _requesters(runtime)
     )
     yield check("fonts", s.font_path or "Source Sans", lambda: _fonts(runtime))
-
-
-def _model(runtime: Runtime) -> str:
-    base = runtime.settings.openai_base_url
-    if not runtime.settings.uses_model:
-        return "no model is set"
-    if base:
-        requests.get(base, timeout=_SECONDS)
-    return "answers" if base else "key is set"
 
 
 def _geo(runtime: Runtime) -> str | Verdict:

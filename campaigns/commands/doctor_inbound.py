@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from campaigns.commands.findings import Finding, Verdict, check, warning
-from campaigns.core.settings import ImapAddress, Settings
+from campaigns.core.server_addresses import ImapAddress
+from campaigns.core.settings import Settings
 from campaigns.delivery.inbound.imap import ImapMailbox
 from campaigns.runtime import Runtime
 

@@ -19,7 +19,8 @@ from campaigns.commands.parts import connected, hint_workers, settings_in_force
 from campaigns.core.domains import a_labels
 from campaigns.core.errors import BadInput, NotConfigured, NotFound, ServiceUnavailable
 from campaigns.core.log import get_logger
-from campaigns.core.settings import ImapAddress, Settings
+from campaigns.core.server_addresses import ImapAddress
+from campaigns.core.settings import Settings
 from campaigns.delivery.inbound.imap import ImapMailbox
 from campaigns.delivery.inbound.listener import Listener
 from campaigns.delivery.inbound.mailbox import Mailbox

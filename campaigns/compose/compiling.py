@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Template, TemplateError, nodes
 from markupsafe import escape
 
+from campaigns.compose.holes import Hole
 from campaigns.compose.quoted import quoted
 from campaigns.compose.sandbox import TemplateSandbox
 from campaigns.core.errors import BadInput
@@ -63,6 +64,8 @@ def _finalizer(html_escaping: bool) -> Callable[[Any], str]:
     """What Jinja calls with each value; it is escaped and encoded then."""
 
     def encode(value: Any) -> str:
+        if type(value) is Hole:
+            return value.mark
         return quoted(str(escape(value)) if html_escaping else str(value))
 
     # What was used last stays: a mail's own links, a dozen of them, must not push out what mails share.

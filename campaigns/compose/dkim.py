@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 
 from campaigns.compose.dkim_keys import DkimKey, checked_name, read_ed25519, read_rsa
 from campaigns.core.clock import Clock, SystemClock
@@ -72,31 +72,40 @@ class DkimSigner:
         head, divider, body = message.partition(b"\r\n\r\n")
         if not divider:
             raise BadInput("the message has no body", where="dkim")
-        relaxed = [_relaxed_header(line) for line in _unfolded(head)]
-        return self._signatures(relaxed, _relaxed_body(body)).encode("ascii") + b"\r\n" + message
+        names, lines = zip(*map(_relaxed_header, _unfolded(head)), strict=True)
+        signature = self._sealing(names, lines, _relaxed_body(body))()
+        return signature.encode("ascii") + b"\r\n" + message
 
-    def signature(self, headers: Sequence[str], body: bytes) -> str:
-        """The DKIM-Signature headers, without the last line end, for a message that was made here.
+    def sealing(self, headers: Iterable[str], body: bytes) -> Callable[[], str]:
+        """What makes the DKIM-Signature headers, without the last line end, for a message that was made here.
 
-        `headers` are its fields, ASCII, folded or not. `body` is what follows the empty line and is already in
-        the relaxed form, as `compose.quoted` writes it: that saves half the work.
+        All but the signatures themselves is worked out at once; those, which take most of the time that a mail
+        takes, are made when the result is called. `headers` are the message's fields, ASCII, folded or not. `body`
+        is what follows the empty line and is already in the relaxed form, as `compose.quoted` writes it.
 
         Raises:
             BadInput: there is no From.
         """
-        return self._signatures([_relaxed_line(line).encode("ascii") for line in headers], body)
+        names, lines = [], []
+        for line in headers:
+            name, _, value = line.partition(":")
+            name = name.lower()
+            names.append(name)
+            # RFC 6376, 3.4.2, for a field that was made here: its only white space is blanks and folds.
+            lines.append(f"{name}:{' '.join(value.split())}\r\n")
+        return self._sealing(tuple(names), lines, body)
 
-    def _signatures(self, relaxed: Sequence[bytes], relaxed_body: bytes) -> str:
-        fields: dict[str, list[bytes]] = {}
-        for line in relaxed:
-            fields.setdefault(line.partition(b":")[0].decode("ascii", "replace"), []).append(line)
-        if "from" not in fields:
+    def _sealing(
+        self, names: tuple[str, ...], relaxed: Sequence[str], relaxed_body: bytes
+    ) -> Callable[[], str]:
+        if "from" not in names:
             raise BadInput("the message has no From", where="dkim")
-        # Of fields that occur several times, a verifier takes the last first (RFC 6376, 5.4.2).
-        signed = b"".join(line + b"\r\n" for name in _SIGNED for line in reversed(fields.get(name, ())))
-        names = _names_signed(tuple(len(fields.get(name, ())) for name in _SIGNED))
+        order, tag = _order_signed(names)
+        signed = "".join([relaxed[at] for at in order]).encode("latin-1")
         body_hash = base64.b64encode(hashlib.sha256(relaxed_body).digest()).decode("ascii")
-        second = int(self._clock.now().timestamp())
+        return partial(self._signatures, signed, tag, body_hash, int(self._clock.now().timestamp()))
+
+    def _signatures(self, signed: bytes, names: str, body_hash: str, second: int) -> str:
         return "\r\n".join(self._one(key, signed, names, body_hash, second) for key in self.keys)
 
     def _one(self, key: DkimKey, signed: bytes, names: str, body_hash: str, second: int) -> str:
@@ -109,19 +118,20 @@ class DkimSigner:
 
 
 @lru_cache(maxsize=64)
-def _names_signed(counts: tuple[int, ...]) -> str:
-    """The tag h= for a message that has this many of each of _SIGNED, folded."""
-    present = [name for name, count in zip(_SIGNED, counts, strict=True) for _ in range(count)]
+def _order_signed(names: tuple[str, ...]) -> tuple[tuple[int, ...], str]:
+    """For the fields of a message: which are signed, in which order; and the tag h=, folded."""
+    # Of fields that occur several times, a verifier takes the last first (RFC 6376, 5.4.2).
+    order = [at for signed in _SIGNED for at in reversed(range(len(names))) if names[at] == signed]
     lines = [""]
-    for name in [*present, *_SEALED]:
+    for name in [*(names[at] for at in order), *_SEALED]:
         if len(lines[-1]) + len(name) >= _WIDEST:
             lines.append("")
         lines[-1] += f"{name}:"
-    return "\r\n ".join(lines).removesuffix(":")
+    return tuple(order), "\r\n ".join(lines).removesuffix(":")
 
 
 def _relaxed_line(line: str) -> str:
-    """RFC 6376, 3.4.2, for a field that was made here: its only white space is blanks and folds."""
+    """RFC 6376, 3.4.2, for a field that was made here, without a line end."""
     name, _, value = line.partition(":")
     return f"{name.lower()}:{' '.join(value.split())}"
 
@@ -131,10 +141,12 @@ def _unfolded(head: bytes) -> list[bytes]:
     return re.sub(rb"\r\n(?=[ \t])", b"", head).split(b"\r\n")
 
 
-def _relaxed_header(line: bytes) -> bytes:
-    """RFC 6376, 3.4.2."""
+def _relaxed_header(line: bytes) -> tuple[str, str]:
+    """RFC 6376, 3.4.2: the name of the field, and the line with its end; each character is one byte."""
     name, _, value = line.replace(b"\r\n", b"").partition(b":")
-    return name.strip().lower() + b":" + _WHITE_SPACE.sub(b" ", value).strip(b" ")
+    name = name.strip().lower()
+    relaxed = name + b":" + _WHITE_SPACE.sub(b" ", value).strip(b" ") + b"\r\n"
+    return name.decode("latin-1"), relaxed.decode("latin-1")
 
 
 def _relaxed_body(body: bytes) -> bytes:

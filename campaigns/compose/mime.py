@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,6 +48,20 @@ def feedback_id(campaign_id: int, sender: str) -> str:
     return f"campaign-{campaign_id}:marketing:tailormail:{name[:15] or 'sender'}"
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that is ready but for its signature, which takes most of the time that a mail takes."""
+
+    headers: list[str]
+    body: bytes
+    signature: Callable[[], str] | None
+
+    def message(self) -> bytes:
+        """The whole message."""
+        signed = [self.signature(), *self.headers] if self.signature else self.headers
+        return "\r\n".join([*signed, "", ""]).encode("ascii") + self.body
+
+
 def build_message(mail: WireMail, envelope: Envelope, clock: Clock, dkim: DkimSigner | None = None) -> bytes:
     """The whole message with CRLF line ends, dated at this very moment, signed if there is a signer.
 
@@ -55,11 +70,24 @@ def build_message(mail: WireMail, envelope: Envelope, clock: Clock, dkim: DkimSi
     Raises:
         BadInput: an address that needs SMTPUTF8 or is none, or an identifier or URL unfit for a header.
     """
-    return assembled(_headers(envelope, clock), mail, envelope.message_id, dkim)
+    return draft_message(mail, envelope, clock, dkim).message()
+
+
+def draft_message(mail: WireMail, envelope: Envelope, clock: Clock, dkim: DkimSigner | None = None) -> Draft:
+    """The same before it is signed.
+
+    Raises:
+        BadInput: as `build_message`.
+    """
+    return _drafted(_headers(envelope, clock), mail, envelope.message_id, dkim)
 
 
 def assembled(headers: list[str], mail: WireMail, message_id: str, dkim: DkimSigner | None) -> bytes:
     """Header fields as `compose.header_fields` writes them, without Content-Type, and the two parts as one message."""
+    return _drafted(headers, mail, message_id, dkim).message()
+
+
+def _drafted(headers: list[str], mail: WireMail, message_id: str, dkim: DkimSigner | None) -> Draft:
     # "=_" never occurs in quoted-printable, so that no content can end a part.
     boundary = "=_" + hashlib.sha256(message_id.encode()).hexdigest()[:32]
     headers = [*headers, f'Content-Type: multipart/alternative; boundary="{boundary}"']
@@ -67,9 +95,7 @@ def assembled(headers: list[str], mail: WireMail, message_id: str, dkim: DkimSig
         f"--{boundary}\r\n{_TEXT_PART}{_ended(mail.text)}\r\n--{boundary}\r\n{_HTML_PART}{_ended(mail.html)}"
         f"\r\n--{boundary}--\r\n"
     ).encode("ascii")
-    if dkim is not None:
-        headers.insert(0, dkim.signature(headers, body))
-    return "\r\n".join([*headers, "", ""]).encode("ascii") + body
+    return Draft(headers, body, dkim.sealing(headers, body) if dkim else None)
 
 
 def _ended(part: str) -> str:

@@ -28,6 +28,13 @@ def quoted(text: str) -> str:
     return encoded + _wrapped(_coded(rest)) + _SOFT if rest else encoded
 
 
+def quoted_word(text: str) -> str:
+    """What `quoted` makes of visible ASCII without "=" that begins with no dot, such as most URLs; not checked."""
+    if _LONGEST < len(text) < 2 * _LONGEST and text[_LONGEST] != ".":
+        return f"{text[:_LONGEST]}{_SOFT}{text[_LONGEST:]}{_SOFT}"
+    return _wrapped(text) + _SOFT
+
+
 def _coded(line: str) -> str:
     return _CODED.sub(_code, line.encode("utf-8", "replace")).decode("ascii")
 

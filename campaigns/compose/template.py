@@ -19,6 +19,8 @@ from jinja2 import Template, TemplateError
 
 from campaigns.compose.compiling import compile_for_wire, compile_plain
 from campaigns.compose.content import Brand, MailContent, date_text, greeting_name, language_of, one_line
+from campaigns.compose.holes import only_chooses
+from campaigns.compose.outline import Outlines, arranged
 from campaigns.compose.sandbox import rendered
 from campaigns.compose.statements import check_statements
 from campaigns.core.errors import BadInput, NotFound
@@ -83,6 +85,8 @@ class MailTemplate:
             language: {**english, **words} for language, words in facts["words"].items()
         }
         self._wire = lru_cache(maxsize=16)(self._compile_for_wire)
+        self._outlines = lru_cache(maxsize=16)(self._make_outlines)
+        self._may_be_traced = all(map(only_chooses, sources))
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -114,6 +118,43 @@ class MailTemplate:
         except _FAULTS as error:
             raise BadInput(str(error), where=f"template {self.folder}") from error
 
+    def fill_for_wire(self, content: MailContent) -> WireMail:
+        """The same as `render_for_wire`, byte for byte, without running the template where its outline is known.
+
+        For the many mails of a campaign: it is several times as fast.
+
+        Raises:
+            BadInput: the template asks for something that the content does not have.
+        """
+        if self._may_be_traced:
+            language = self._language(content)
+            outlines, own = self._outlines(language, content.brand)
+            name, blanks = self._own_blanks(content, language)
+            phrases = [phrase.format_map(blanks) for phrase in own]
+            filled = outlines.filled(content, name, one_line(content.copy.subject), phrases)
+            if filled is not None:
+                return WireMail(*filled)
+        return self.render_for_wire(content)
+
+    def _make_outlines(self, language: str, brand: Brand) -> tuple[Outlines, list[str]]:
+        """The outlines, and the phrases whose blanks are filled for each mail."""
+        html, text = self._wire(language, brand)
+        words = self._words[language]
+        blanks = {"brand": brand.name}
+        shared = {
+            key: (phrase.format_map(blanks) if "{" in phrase else phrase)
+            if _blanks_of(phrase) <= {"brand"}
+            else None
+            for key, phrase in words.items()
+        }
+        constants = {
+            **self._colours,
+            "language": language,
+            "preheader_padding": _PREHEADER_PADDING,
+            "brand": brand,
+        }
+        return Outlines(html, text, constants, shared), [words[key] for key in words if shared[key] is None]
+
     def _compile_for_wire(self, language: str, brand: Brand) -> tuple[Template, Template]:
         """HTML and text with all that mails in this language from this brand share prepared in them."""
         shared = {
@@ -135,23 +176,16 @@ class MailTemplate:
         )
 
     def _values(self, content: MailContent) -> dict[str, Any]:
-        language = language_of(content.language)
-        language = language if language in self._words else _FALLBACK
-        name = greeting_name(content.first_name)
-        day = date_text(content.consent_since, language) if content.consent_since else ""
-        # With an odd number the first pick leads alone, so that the rows of two have no hole.
-        odd = len(content.picks) % 2
-        rest = content.picks[odd:]
+        language = self._language(content)
+        name, blanks = self._own_blanks(content, language)
         return {
             **self._colours,
             "language": language,
-            "words": self._phrases(language, content.brand.name, name, day),
+            "words": self._phrases(language, blanks),
             "subject": one_line(content.copy.subject),
             "preheader_padding": _PREHEADER_PADDING,
             "copy": content.copy,
-            "picks": content.picks,
-            "leading": content.picks[:odd],
-            "rows": [rest[at : at + 2] for at in range(0, len(rest), 2)],
+            **arranged(content.picks),
             "personal": content.personal,
             "slots": content.slots,
             "links": content.links,
@@ -162,9 +196,18 @@ class MailTemplate:
             "with_pixel": content.with_pixel,
         }
 
-    def _phrases(self, language: str, brand: str, name: str, day: str) -> dict[str, str]:
+    def _language(self, content: MailContent) -> str:
+        language = language_of(content.language)
+        return language if language in self._words else _FALLBACK
+
+    def _own_blanks(self, content: MailContent, language: str) -> tuple[str, dict[str, str]]:
+        """The name in the greeting, and what the blanks of the fixed words stand for in this mail."""
+        name = greeting_name(content.first_name)
+        day = date_text(content.consent_since, language) if content.consent_since else ""
+        return name, {"name": name, "brand": content.brand.name, "date": day}
+
+    def _phrases(self, language: str, blanks: Mapping[str, str]) -> dict[str, str]:
         """The fixed words with their blanks filled."""
-        blanks = {"name": name, "brand": brand, "date": day}
         return {
             key: phrase.format_map(blanks) if "{" in phrase else phrase
             for key, phrase in self._words[language].items()

@@ -11,7 +11,24 @@ _SPACES = re.compile(r"\s+")
 _UNEVEN_SPACES = re.compile(r"\s{2,}|[^\S ]")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _MAYBE_NUMBER = re.compile(r"[0-9]|[^\x00-\x7f]")
-_PLAIN = {**dict.fromkeys(map(ord, "‐‑‒–—−"), "-"), **dict.fromkeys(map(ord, "’‘ʼ´`"), "'")}
+_PLAIN = {
+    **dict.fromkeys(map(ord, "‐‑‒–—−"), "-"),
+    **dict.fromkeys(map(ord, "’‘ʼ´`"), "'"),
+    **dict.fromkeys(map(ord, "。｡"), "."),
+}
+# Letters that Unicode does not take apart into a plain one and its accent.
+_NEAR = {
+    "ø": "o",
+    "æ": "ae",
+    "œ": "oe",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "ħ": "h",
+    "ı": "i",
+    "ŧ": "t",
+    "ß": "ss",
+}
 # Emoji that state a number without being one to Unicode.
 _NUMBER_PICTURES = frozenset("💯🔟")
 
@@ -28,9 +45,18 @@ def is_number(character: str) -> bool:
 
 def is_foreign_letter(character: str) -> bool:
     """A letter that none of the supported languages uses; a Cyrillic "а" would hide a word from the guard."""
-    if character.isascii() or not character.isalpha():
+    if character.isascii():
         return False
-    return not unicodedata.name(character, "").startswith(("LATIN", "MASCULINE ORDINAL", "FEMININE ORDINAL"))
+    if not character.isalpha():
+        return _is_lettered_sign(character)
+    # Beyond Latin Extended-B there are small capitals, phonetic and mathematical letters ("ꜰʀᴇᴇ", "𝐟𝐫𝐞𝐞").
+    known = character <= "\u024f" or "\u1e00" <= character <= "\u1eff"
+    return not known
+
+
+def _is_lettered_sign(character: str) -> bool:
+    """Letters in circles and squares, and those that make flags: "ⓕⓡⓔⓔ", "🅵🆁🅴🅴"."""
+    return "\u249c" <= character <= "\u24e9" or "\U0001f110" <= character <= "\U0001f1ff"
 
 
 def first_number(text: str) -> str:
@@ -58,6 +84,13 @@ def fold(text: str) -> str:
     flat = unicodedata.normalize("NFKC", text).casefold()
     bare = flat
     if not flat.isascii():
-        apart = unicodedata.normalize("NFKD", flat)
-        bare = _BEYOND_ASCII.sub(lambda c: "" if unicodedata.combining(c[0]) else c[0], apart)
+        bare = _BEYOND_ASCII.sub(_plain, unicodedata.normalize("NFKD", flat))
     return _UNEVEN_SPACES.sub(" ", bare.translate(_PLAIN))
+
+
+def _plain(found: re.Match[str]) -> str:
+    """A character without what nobody sees: marks on letters, and invisible ones that split words."""
+    character = found[0]
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return ""
+    return _NEAR.get(character, character)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
+from campaigns.copywriting.asking import read_asked
 from campaigns.copywriting.prompt import read_data
 
 _PATH = "/v1/chat/completions"
@@ -38,14 +39,26 @@ _BUTTONS = {"en": "Look inside", "de": "Hineinsehen", "fr": "Voir de plus près"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP reply; `body` None means to accept the request and stay silent."""
+    """An HTTP reply; `body` None means to accept the request and stay silent.
+
+    With `missing` bytes it breaks off before its end.
+    """
 
     status: int = 200
     body: bytes | None = b""
     headers: dict[str, str] = field(default_factory=dict)
+    missing: int = 0
 
 
 Behaviour = Callable[[dict[str, Any]], Reply]
+
+
+class OtherPaths(Protocol):
+    """Answers for all paths but the one of chats (see fake_batches)."""
+
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """The reply to one request; names of headers are in lower case."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +99,36 @@ def completion(content: str | None, *, finish: str = "stop", refusal: str | None
     return Reply(body=json.dumps(body).encode())
 
 
+def asked_of(body: dict[str, Any], copy: dict[str, Any]) -> dict[str, Any]:
+    """What a call asks for of a whole copy: all of it in the first round, later just some texts."""
+    lines = copy["product_lines"]
+    alone = {f"product_line_{number}": line for number, line in enumerate(lines, 1)}
+    texts = {**copy, **alone}
+    return {name: texts.get(name, "") for name in read_asked(body.get("messages", []))}
+
+
 def says(**fields: Any) -> Behaviour:
-    """A behaviour that answers honestly but for these fields: `says(subject="50% off")`."""
-    return lambda body: completion(json.dumps({**honest_copy(body), **fields}))
+    """A behaviour that answers honestly but for these fields: `says(subject="50% off")`.
+
+    It says them again whenever it is asked for them, also when they were refused.
+    """
+    return lambda body: completion(json.dumps(asked_of(body, {**honest_copy(body), **fields})))
 
 
 def too_many_requests(retry_after: str) -> Behaviour:
     """A behaviour that answers 429 with this Retry-After."""
-    return lambda body: _error(429, "rate_limit_exceeded", {"Retry-After": retry_after})
+    return lambda body: failure(429, "rate_limit_exceeded", {"Retry-After": retry_after})
 
 
-def _error(status: int, code: str, headers: dict[str, str] | None = None) -> Reply:
-    body = {"error": {"message": "scripted", "type": "scripted", "code": code, "param": None}}
+def failure(
+    status: int,
+    code: str,
+    headers: dict[str, str] | None = None,
+    message: str = "scripted",
+    param: str | None = None,
+) -> Reply:
+    """An error as the protocol words it."""
+    body = {"error": {"message": message, "type": "scripted", "code": code, "param": param}}
     return Reply(status, json.dumps(body).encode(), headers or {})
 
 
@@ -109,8 +140,13 @@ def _cut_off(body: dict[str, Any]) -> Reply:
 BEHAVIOURS: dict[str, Behaviour] = {
     "good": says(),
     "too_many_requests": too_many_requests("0.05"),
-    "server_error": lambda body: _error(500, "server_error"),
-    "wrong_key": lambda body: _error(401, "invalid_api_key"),
+    "server_error": lambda body: failure(500, "server_error"),
+    "wrong_key": lambda body: failure(401, "invalid_api_key"),
+    "out_of_quota": lambda body: failure(429, "insufficient_quota"),
+    "content_filter": lambda body: completion("", finish="content_filter"),
+    "declined_before_asking": lambda body: failure(400, "content_filter"),
+    "no_choices": lambda body: Reply(body=b'{"object": "chat.completion", "choices": []}'),
+    "breaks_off": lambda body: Reply(body=b'{"choices": [', missing=100),
     "refusal": lambda body: completion(None, refusal="I cannot help with that."),
     "cut_off": _cut_off,
     "bad_json": lambda body: completion('{"subject": "half of an answer'),
@@ -124,16 +160,19 @@ BEHAVIOURS: dict[str, Behaviour] = {
 
 
 class ScriptedModelServer:
-    """Speaks POST /v1/chat/completions on a free local port.
+    """Speaks POST /v1/chat/completions on a free local port, and with `batches` files and batches too.
 
     `script` names behaviours (or gives them) in the order of the requests; the last one repeats.
     """
 
-    def __init__(self, script: str | Behaviour | Sequence[str | Behaviour] = "good") -> None:
+    def __init__(
+        self, script: str | Behaviour | Sequence[str | Behaviour] = "good", batches: OtherPaths | None = None
+    ) -> None:
         steps = [script] if isinstance(script, str) or callable(script) else list(script)
         self._steps = [BEHAVIOURS[step] if isinstance(step, str) else step for step in steps]
         self._released = threading.Event()
         self._lock = threading.Lock()
+        self.batches = batches
         self.requests: list[RecordedRequest] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._http.daemon_threads = True
@@ -175,12 +214,23 @@ def _handler_of(server: ScriptedModelServer) -> type[BaseHTTPRequestHandler]:
         wbufsize = 65_536
 
         def do_POST(self) -> None:
+            self._answer("POST")
+
+        def do_GET(self) -> None:
+            self._answer("GET")
+
+        def do_DELETE(self) -> None:
+            self._answer("DELETE")
+
+        def _answer(self, method: str) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            if self.path != _PATH:
-                self._send(_error(404, "not_found"))
-                return
             headers = {name.lower(): value for name, value in self.headers.items()}
-            self._send(server.next_reply(RecordedRequest(self.path, headers, json.loads(raw))))
+            if (method, self.path) == ("POST", _PATH):
+                self._send(server.next_reply(RecordedRequest(self.path, headers, json.loads(raw))))
+            elif server.batches is not None:
+                self._send(server.batches.handle(method, self.path, headers, raw))
+            else:
+                self._send(failure(404, "not_found"))
 
         def _send(self, reply: Reply) -> None:
             if reply.body is None:
@@ -190,9 +240,10 @@ def _handler_of(server: ScriptedModelServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
+            self.send_header("Content-Length", str(len(reply.body) + reply.missing))
             self.end_headers()
             self.wfile.write(reply.body)
+            self.close_connection = self.close_connection or reply.missing > 0
 
         def log_message(self, format: str, *args: Any) -> None:
             """Silent: what arrived is in `requests`."""

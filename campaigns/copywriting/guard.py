@@ -11,29 +11,43 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from campaigns.copywriting.characters import fold
-from campaigns.copywriting.placeholders import allowed_placeholders, without_name
+from campaigns.copywriting.claims import Claim, claims_in, is_claimed_in_data
+from campaigns.copywriting.hiding import cannot_be_missing
+from campaigns.copywriting.lengths import LONGEST as LONGEST
+from campaigns.copywriting.naming import CAPITALS_MEAN_NAMES, may_hold_names, unknown_name
+from campaigns.copywriting.placeholders import allowed_placeholders
+from campaigns.copywriting.readability import limit, lix
 from campaigns.copywriting.request import CopyRequest
+from campaigns.copywriting.shouting import may_shout, shouted
+from campaigns.copywriting.similarity import MOST_ALIKE, likeness
+from campaigns.copywriting.speaking import foreign_language, tells_enough
 from campaigns.copywriting.textrules import (
-    claim_faults,
+    PLACEHOLDER,
     is_quotable,
     knows_the_reader,
     mixes_scripts,
     safety_faults,
+    spaces_letters,
     states_number,
 )
+from campaigns.copywriting.voice import emoji_in, exclamations_in
+from campaigns.copywriting.wordlists import first_said
 from campaigns.copywriting.written import Verdict
-from campaigns.models.values import Copy
+from campaigns.models.values import Copy, Pick
 
-# Characters, placeholders unfilled. Subjects longer than this are cut on telephones.
-LONGEST = {
-    "subject": 78,
-    "preheader": 130,
-    "headline": 90,
-    "intro": 900,
-    "product_lines": 220,
-    "call_to_action": 40,
-}
+STYLE_RULES = frozenset(
+    {"banned", "emoji", "exclamations", "language", "reading_level", "shouting", "too_similar"}
+)
+"""Rules of how a copy sounds. A copy that breaks one of them is not untrue or unsafe, only not as wanted."""
 _DISCOUNTED = "{offer_amount}"
+_POPULAR = ("best_seller", "recent_favourite", "area_favourite")
+_LINE = re.compile(r"product_lines\[(\d+)\]")
+_OF_THE_HEAD = ("subject", "headline", "intro")
+
+
+def is_unsafe(verdict: Verdict) -> bool:
+    """Whether the rule that was broken keeps untruth, harm or broken mail out, and not only bad style."""
+    return verdict.rule not in STYLE_RULES
 
 
 def check(copy: Copy, request: CopyRequest) -> list[Verdict]:
@@ -70,7 +84,7 @@ def has_wrong_length(field: str, text: str, request: CopyRequest) -> str:
     """Empty, or longer than mail programs show."""
     if not text.strip():
         return "is empty"
-    longest = LONGEST[field.split("[")[0]]
+    longest = request.brief.longest(field)
     return f"has {len(text)} characters, at most {longest} are allowed" if len(text) > longest else ""
 
 
@@ -80,13 +94,8 @@ def has_line_break(field: str, text: str, request: CopyRequest) -> str:
 
 
 def puts_name_where_it_cannot_be_missing(field: str, text: str, request: CopyRequest) -> str:
-    """{first_name} anywhere but as an address, because some customers have given no name."""
-    if "{first_name}" not in text:
-        return ""
-    bare = without_name(text)
-    if "{first_name}" in bare or not re.search(r"\w", bare):
-        return "use {first_name} only to address the reader, set off by a comma, and never alone"
-    return ""
+    """{first_name} anywhere but as an address, because some customers have given no name; {stock_1} likewise."""
+    return cannot_be_missing(text)
 
 
 def states_a_number(field: str, text: str, request: CopyRequest) -> str:
@@ -106,29 +115,110 @@ def claims_acquaintance(field: str, text: str, request: CopyRequest) -> str:
     return knows_the_reader(_without_marketers_words(text, request), request.language)
 
 
+def hides_words(field: str, text: str, request: CopyRequest) -> str:
+    """Letters one by one, outside the verbatim names of the given products."""
+    return spaces_letters(text) and spaces_letters(_without_given_names(text, request))
+
+
+def shouts(field: str, text: str, request: CopyRequest) -> str:
+    """Words in capitals that the shop does not write so itself."""
+    if not may_shout(text):
+        return ""
+    words = shouted(PLACEHOLDER.sub("", _without_given_names(text, request)), _shops_words(request))
+    return f"shouts ({words}); write small letters" if words else ""
+
+
+def names_another_product(field: str, text: str, request: CopyRequest) -> str:
+    """A name that is neither a given title, letter for letter, nor a brand or category of the given products."""
+    if request.language not in CAPITALS_MEAN_NAMES or not may_hold_names(text):
+        return ""
+    bare = PLACEHOLDER.sub(",", _without_given_names(text, request))
+    brief = request.brief
+    briefed = (brief.goal, brief.voice.tone, *brief.voice.prefer, *brief.voice.good, request.place)
+    name = unknown_name(bare, (*_shops_words(request), *briefed))
+    return f"names {name}, which is no given title letter for letter" if name else ""
+
+
+def says_a_banned_word(field: str, text: str, request: CopyRequest) -> str:
+    """A word of the brief's lists, outside the names of the given products and the marketer's own words."""
+    words = request.brief.banned_in(request.language) + request.brief.voice.avoid
+    if not words or not first_said(text, words):
+        return ""
+    said = first_said(_without_given_names(text, request), words)
+    return f"says {said!r}, which is not to be said" if said else ""
+
+
+def is_hard_to_read(field: str, text: str, request: CopyRequest) -> str:
+    """A reading level above the one of the brief; texts of a few words have none."""
+    level = request.brief.voice.reading_level
+    if level == "any":
+        return ""
+    found, most = lix([_spoken(text, request)]), limit(level, request.language)
+    return (
+        f"reads too hard (LIX {found:.0f}, at most {most:.0f}): shorter words and sentences"
+        if found > most
+        else ""
+    )
+
+
+def is_in_another_language(field: str, text: str, request: CopyRequest) -> str:
+    """A text of some words that is surely not in the language of the copy."""
+    if text.count(" ") < 3:
+        return ""
+    found = foreign_language(_spoken(text, request), request.language)
+    return f"is in another language ({found}); write in {request.language}" if found else ""
+
+
 TEXT_RULES: dict[str, Callable[[str, str, CopyRequest], str]] = {
     "length": has_wrong_length,
     "one_line": has_line_break,
     "name_position": puts_name_where_it_cannot_be_missing,
     "number": states_a_number,
     "script": is_in_another_script,
+    "spaced_out": hides_words,
     "acquaintance": claims_acquaintance,
+    "other_product": names_another_product,
+    "banned": says_a_banned_word,
+    "shouting": shouts,
+    "reading_level": is_hard_to_read,
+    "language": is_in_another_language,
 }
 
 
 def _faults(field: str, text: str, request: CopyRequest) -> Iterator[Verdict]:
-    """The rules of `textrules`: safety of every text, claims of all words that are not the marketer's."""
-    known = allowed_placeholders(request) if "{" in text else frozenset[str]()
+    """The rules of `textrules` and the claims: safety of every text, and what its words state."""
+    known = allowed_placeholders(request, field) if "{" in text else frozenset[str]()
     for fault in safety_faults(text, known):
         yield Verdict(fault.rule, field, fault.message)
     # Most texts claim nothing even with the marketer's words in them, and the cache knows that.
-    if not claim_faults(text, request.language):
+    if not claims_in(text, request.language):
         return
-    for fault in claim_faults(_without_marketers_words(text, request), request.language):
+    for in_titles, said in (
+        (False, _without_marketers_words(text, request)),
+        (True, without(text, _given_names(request) + _brands(request))),
+    ):
+        for claim in claims_in(said, request.language):
+            if claim.in_titles == in_titles and not _is_true(claim, field, text, request):
+                yield Verdict(claim.rule, field, claim.message)
+
+
+def _is_true(claim: Claim, field: str, text: str, request: CopyRequest) -> bool:
+    """Whether data bears the claim out."""
+    if not claim.concept:
+        return False
+    if claim.concept == "offer":
         # Talk of a discount is true where the brief has one and the sentence names it by placeholder.
-        if fault.rule == "discount" and _DISCOUNTED in text:
-            continue
-        yield Verdict(fault.rule, field, fault.message)
+        return _DISCOUNTED in text
+    picks = _spoken_of(field, request)
+    if claim.concept == "popularity":
+        return any(request.reason_kind(pick) in _POPULAR for pick in picks)
+    return any(is_claimed_in_data(claim.concept, pick.product) for pick in picks)
+
+
+def _spoken_of(field: str, request: CopyRequest) -> tuple[Pick, ...]:
+    """The picks of which a text may speak: a line of its own, all others of any."""
+    found = _LINE.fullmatch(field)
+    return request.picks[(at := int(found.group(1))) : at + 1] if found else request.picks
 
 
 def _whole_copy(copy: Copy, request: CopyRequest) -> Iterator[Verdict]:
@@ -140,6 +230,55 @@ def _whole_copy(copy: Copy, request: CopyRequest) -> Iterator[Verdict]:
     for mention in mentions:
         if fold(mention) not in everything:
             yield Verdict("must_mention", "", f"must contain, word by word: {mention}")
+    voice = request.brief.voice
+    yield from _beyond("emoji", voice.emoji, emoji_in, copy, request)
+    yield from _beyond("exclamations", voice.exclamations, exclamations_in, copy, request)
+    yield from is_like_a_sibling(copy, request)
+    yield from speaks_another_language(copy, request)
+
+
+def _beyond(
+    rule: str, most: int, count: Callable[[str], int], copy: Copy, request: CopyRequest
+) -> Iterator[Verdict]:
+    """A verdict for each text that has signs beyond those which the whole copy may have."""
+    signs = 0
+    titles = _titles(request)
+    for field, text in fields_of(copy):
+        own = count(text) and count(without(text, titles))
+        signs += own
+        word = "emoji" if rule == "emoji" else "exclamation marks"
+        if own and request.in_parts and _LINE.fullmatch(field):
+            # It will stand under heads that have used up what the brief allows.
+            yield Verdict(rule, field, f"product lines are used beside others, and have no {word}")
+        elif own and signs > most:
+            yield Verdict(
+                rule, field, f"the whole copy may have {most} {word}, and with these it has {signs}"
+            )
+
+
+def is_like_a_sibling(copy: Copy, request: CopyRequest) -> Iterator[Verdict]:
+    """A head that is nearly the one of another variant of the same cell, which would test nothing."""
+    for sibling in request.siblings:
+        mine, others = _head_texts(copy, request), _head_texts(sibling, request)
+        if likeness("\n".join(mine.values()), "\n".join(others.values())) <= MOST_ALIKE:
+            continue
+        alike = [field for field in _OF_THE_HEAD if likeness(mine[field], others[field]) > MOST_ALIKE]
+        for field in alike or ["intro"]:
+            yield Verdict("too_similar", field, "is nearly what another variant says; say it in another way")
+        return
+
+
+def _head_texts(copy: Copy, request: CopyRequest) -> dict[str, str]:
+    return {field: _spoken(getattr(copy, field), request) for field in _OF_THE_HEAD}
+
+
+def speaks_another_language(copy: Copy, request: CopyRequest) -> Iterator[Verdict]:
+    """Short texts that together are surely in another language, though each alone tells too little."""
+    spoken = {field: _spoken(text, request) for field, text in fields_of(copy)}
+    short = {field: text for field, text in spoken.items() if not tells_enough(text)}
+    found = foreign_language(". ".join(short.values()), request.language)
+    for field in short if found else ():
+        yield Verdict("language", field, f"is in another language ({found}); write in {request.language}")
 
 
 @lru_cache(maxsize=16_384)
@@ -168,11 +307,41 @@ def marketers_words(request: CopyRequest) -> tuple[str, ...]:
     return request.brief.must_mention_in(request.language) + ((button,) if button else ())
 
 
-def _without_given_names(text: str, request: CopyRequest) -> str:
+def _titles(request: CopyRequest) -> tuple[str, ...]:
     titles = (pick.product.title for pick in request.picks)
-    quotable = tuple(title for title in titles if is_quotable(title, request.language))
-    return without(text, quotable + marketers_words(request))
+    return tuple(title for title in titles if is_quotable(title, request.language))
+
+
+def _brands(request: CopyRequest) -> tuple[str, ...]:
+    brands = (pick.product.brand for pick in request.picks)
+    return tuple(brand for brand in brands if is_quotable(brand, request.language))
+
+
+def _given_names(request: CopyRequest) -> tuple[str, ...]:
+    return _titles(request) + marketers_words(request)
+
+
+def _shops_words(request: CopyRequest) -> tuple[str, ...]:
+    """What the data calls the given products; words that are written there as nowhere else."""
+    products = [pick.product for pick in request.picks]
+    named = (word for p in products for word in (p.brand, p.category, *p.tags))
+    return (
+        *_titles(request),
+        *named,
+        request.favourite_category,
+        *request.favourites,
+        *marketers_words(request),
+    )
+
+
+def _without_given_names(text: str, request: CopyRequest) -> str:
+    return without(text, _given_names(request))
 
 
 def _without_marketers_words(text: str, request: CopyRequest) -> str:
     return without(text, marketers_words(request))
+
+
+def _spoken(text: str, request: CopyRequest) -> str:
+    """The writer's own words: without given names, the marketer's words and placeholders."""
+    return PLACEHOLDER.sub("", _without_given_names(text, request))

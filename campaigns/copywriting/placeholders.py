@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -11,35 +11,38 @@ from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_currency, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 
 from campaigns.copywriting.brief import Offer
 from campaigns.copywriting.characters import clean, is_number
+from campaigns.copywriting.hiding import without_name as without_name
+from campaigns.copywriting.hiding import without_stock as without_stock
 from campaigns.copywriting.languages import formatting_locale
+from campaigns.copywriting.lengths import base_field
 from campaigns.copywriting.request import CopyRequest
-from campaigns.copywriting.textrules import PLACEHOLDER
+from campaigns.copywriting.textrules import PLACEHOLDER, is_quotable
 from campaigns.core.errors import GiveUp
-from campaigns.models.values import Copy, ProductFacts
+from campaigns.models.values import UNKNOWN_STOCK, Copy, Link, LinkedText, ProductFacts
 
 LONGEST_NAME = 40
+LONGEST_TITLE = 120
+LINKED_FIELDS = ("intro", "product_lines")
+"""The texts that may hold links; all others are shown where nothing can be clicked, or are a link themselves."""
+SHOP_LINK = "shop_link"
+
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _LOOKS_LIKE_LINK = re.compile(r"://|www\.|@|\.[a-z]{2,}\b", re.IGNORECASE)
+_IS_LINK = re.compile(r"\{(link_\d+|shop_link)\}")
+# By the plural categories of CLDR; those that are not named read like "other".
+_IN_STOCK = {
+    "en": {"other": "{} in stock"},
+    "de": {"one": "{} Stück auf Lager", "other": "{} Stück auf Lager"},
+    "fr": {"one": "{} pièce en stock", "other": "{} pièces en stock", "many": "{} de pièces en stock"},
+    "es": {"one": "{} unidad en stock", "other": "{} unidades en stock", "many": "{} de unidades en stock"},
+}
 
-_GREETINGS = (
-    "hello|hi|hey|welcome|welcome back|welcome outside|good morning|good evening|thanks|thank you"
-    "|hallo|moin|servus|guten tag|guten morgen|willkommen|willkommen zurück|danke"
-    "|bonjour|bonsoir|salut|bienvenue|merci|coucou"
-    "|hola|bienvenida|bienvenido|buenos días|buenas|gracias"
-)
-_AFTER = r"(?=\s*(?:[,.!?:;…]|$))"
-# "Hello {first_name}, ..." -> "Hello, ..."
-_AFTER_GREETING = re.compile(rf"\b({_GREETINGS})\s+\{{first_name\}}{_AFTER}", re.IGNORECASE | re.MULTILINE)
-# "For you, {first_name}!" -> "For you!"
-_AFTER_COMMA = re.compile(rf"\s*,\s*\{{first_name\}}{_AFTER}", re.MULTILINE)
-# "{first_name}, this is new" -> "This is new"
-_LEADING = re.compile(
-    r"((?:^|(?<=[.!?…:])\s+)[¡¿\"“„«]?)\{first_name\}\s*(?:[,:!]|\s[–—-])\s*(\w?)", re.MULTILINE
-)
+LinkOf = Callable[[str], str]
+"""The URL for the name of a link placeholder: "link_2" (the second pick) or "shop_link"."""
 
 
 class UnfilledPlaceholder(GiveUp):
@@ -48,36 +51,49 @@ class UnfilledPlaceholder(GiveUp):
 
 @dataclass(frozen=True, slots=True)
 class PlaceholderValues:
-    """The data of one mail: `prices` are (amount, ISO 4217 code) per pick, in the order of the picks."""
+    """The data of one mail: `products` of its picks, in their order; `shop` is the name of the shop."""
 
     language: str
     locale: str
     first_name: str = ""
-    prices: tuple[tuple[Decimal, str], ...] = ()
+    products: tuple[ProductFacts, ...] = ()
     offer: Offer | None = field(default=None)
+    shop: str = ""
 
     @classmethod
-    def of(cls, request: CopyRequest, first_name: str, locale: str) -> PlaceholderValues:
+    def of(cls, request: CopyRequest, first_name: str, locale: str, shop: str = "") -> PlaceholderValues:
         """The values for a copy written for `request`, for a customer with this name and locale."""
-        prices = tuple((pick.product.price, pick.product.currency) for pick in request.picks)
-        return cls(request.language, locale, first_name, prices, request.brief.offer)
+        products = tuple(pick.product for pick in request.picks)
+        return cls(request.language, locale, first_name, products, request.brief.offer, shop)
 
 
-def allowed_placeholders(request: CopyRequest) -> frozenset[str]:
-    """The names that a copy for this request may use: those for which there will be data."""
+def allowed_placeholders(request: CopyRequest, field: str = "") -> frozenset[str]:
+    """The names that a copy for this request may use in this field: those for which there will be data.
+
+    Without a field, those that may be used in all of them.
+    """
     names = {"first_name"}
-    names.update(
-        f"price_{number}" for number, pick in enumerate(request.picks, start=1) if _is_priced(pick.product)
-    )
+    linked = base_field(field) in LINKED_FIELDS
+    for number, pick in enumerate(request.picks, start=1):
+        product = pick.product
+        if _is_priced(product):
+            names.add(f"price_{number}")
+        if product.stock != UNKNOWN_STOCK:
+            names.add(f"stock_{number}")
+        if linked and len(product.title) <= LONGEST_TITLE and is_quotable(product.title, request.language):
+            names.add(f"link_{number}")
+    if linked:
+        names.add(SHOP_LINK)
     offer = request.brief.offer
     if offer is not None:
-        names.update(_offer_texts(offer.amount_percent, offer.code, offer.ends))
+        stated = {
+            "offer_amount": offer.has_amount,
+            "offer_code": bool(offer.code),
+            "offer_starts": offer.starts is not None,
+            "offer_ends": offer.ends is not None,
+        }
+        names.update(name for name, given in stated.items() if given)
     return frozenset(names)
-
-
-def _offer_texts(amount: int | None, code: str, ends: date | None) -> list[str]:
-    stated = {"offer_amount": amount is not None, "offer_code": bool(code), "offer_ends": ends is not None}
-    return [name for name, given in stated.items() if given]
 
 
 def _is_priced(product: ProductFacts) -> bool:
@@ -97,29 +113,22 @@ def presentable_name(name: str) -> str:
     return tidy
 
 
-def without_name(text: str) -> str:
-    """`text` with {first_name} and its punctuation taken out; it stays where it cannot be missing."""
-    text = _AFTER_GREETING.sub(r"\1", text)
-    text = _AFTER_COMMA.sub("", text)
-    return _LEADING.sub(lambda found: found.group(1) + found.group(2).upper(), text)
-
-
-def fill(copy: Copy, values: PlaceholderValues) -> Copy:
+def fill(copy: Copy, values: PlaceholderValues, link_of: LinkOf | None = None) -> Copy:
     """`copy` with all placeholders replaced by data, formatted for the locale.
 
     One pass per text: what was filled in is never looked at again, so a customer named "{price_1}" is
-    greeted as just that.
+    greeted as just that. A text with links becomes a LinkedText; without `link_of` they are words alone.
 
     Raises:
         UnfilledPlaceholder: a name without a value.
     """
-    blanks = _Blanks(values)
+    blanks = _Blanks(values, link_of)
     return Copy(
         subject=blanks.filled(copy.subject),
         preheader=blanks.filled(copy.preheader),
         headline=blanks.filled(copy.headline),
         intro=blanks.filled(copy.intro),
-        product_lines=tuple(blanks.filled(line) for line in copy.product_lines),
+        product_lines=tuple([blanks.filled(line) for line in copy.product_lines]),
         call_to_action=blanks.filled(copy.call_to_action),
     )
 
@@ -127,45 +136,88 @@ def fill(copy: Copy, values: PlaceholderValues) -> Copy:
 class _Blanks:
     """The data of one mail, put into words only where a text asks for it: most texts have no blank."""
 
-    def __init__(self, values: PlaceholderValues) -> None:
+    def __init__(self, values: PlaceholderValues, link_of: LinkOf | None) -> None:
         self._values = values
-        self._name = presentable_name(values.first_name)
-        self._ready: dict[str, str] | None = None
+        self._link_of = link_of
+        self._locale: Locale | None = None
 
     def filled(self, text: str) -> str:
         if "{" not in text:
             return text
-        if not self._name:
+        if "{first_name}" in text and not presentable_name(self._values.first_name):
             text = without_name(text)
-        return PLACEHOLDER.sub(self._value, text)
+        if "{stock_" in text:
+            text = self._with_known_stock(text)
+        if self._link_of is None or _IS_LINK.search(text) is None:
+            return PLACEHOLDER.sub(self._value, text)
+        # Split at links: texts at even places, names of links at odd ones.
+        parts = _IS_LINK.split(text)
+        return LinkedText(
+            [
+                Link(self._named(part), self._link_of(part)) if at % 2 else PLACEHOLDER.sub(self._value, part)
+                for at, part in enumerate(parts)
+            ]
+        )
+
+    def _with_known_stock(self, text: str) -> str:
+        """The text without any word of stock where some of it is not known any more, or gone."""
+        numbers = [name for name in PLACEHOLDER.findall(text) if name.startswith("stock_")]
+        return text if all(self._texts(name) for name in numbers) else without_stock(text)
 
     def _value(self, found: re.Match[str]) -> str:
-        if self._ready is None:
-            self._ready = {**_texts(self._values), "first_name": self._name}
-        return _value(self._ready, found.group(1))
+        return self._named(found.group(1))
+
+    def _named(self, name: str) -> str:
+        text = self._texts(name)
+        if not text:
+            raise UnfilledPlaceholder(f"there is no value for {{{name}}}")
+        return text
+
+    def _texts(self, name: str) -> str:
+        """The words for a placeholder, "" where there are none."""
+        values = self._values
+        if name == "first_name":
+            return presentable_name(values.first_name)
+        if name == SHOP_LINK:
+            return clean(values.shop, LONGEST_TITLE)
+        if self._locale is None:
+            self._locale = formatting_locale(values.language, values.locale)
+        kind, _, number = name.rpartition("_")
+        if kind == "offer":
+            return _of_offer(number, values.offer, self._locale)
+        place = int(number) - 1 if number.isascii() and number.isdigit() else -1
+        if 0 <= place < len(values.products) and kind in _OF_PRODUCT:
+            return _OF_PRODUCT[kind](values.products[place], self._locale)
+        return ""
 
 
-def _value(ready: dict[str, str], name: str) -> str:
-    text = ready.get(name, "")
-    if not text:
-        raise UnfilledPlaceholder(f"there is no value for {{{name}}}")
-    return text
+def _of_offer(what: str, offer: Offer | None, locale: Locale) -> str:
+    if offer is None:
+        return ""
+    if what == "amount" and offer.amount_percent is not None:
+        return _percent(offer.amount_percent, locale)
+    if what == "amount" and offer.amount is not None:
+        return _money(offer.amount.amount, offer.amount.currency, locale)
+    day = {"starts": offer.starts, "ends": offer.ends}.get(what)
+    if day is not None:
+        return _day(day, locale)
+    return offer.code if what == "code" else ""
 
 
-def _texts(values: PlaceholderValues) -> dict[str, str]:
-    locale = formatting_locale(values.language, values.locale)
-    texts = {}
-    for number, (amount, currency) in _numbered(values.prices):
-        known = amount > 0 and _CURRENCY.fullmatch(currency)
-        texts[f"price_{number}"] = _money(amount, currency, locale) if known else ""
-    offer = values.offer
-    if offer is not None:
-        if offer.amount_percent is not None:
-            texts["offer_amount"] = format_percent(Decimal(offer.amount_percent) / 100, locale=locale)
-        if offer.ends is not None:
-            texts["offer_ends"] = format_date(offer.ends, "long", locale=locale)
-        texts["offer_code"] = offer.code
-    return texts
+def _price(product: ProductFacts, locale: Locale) -> str:
+    return _money(product.price, product.currency, locale) if _is_priced(product) else ""
+
+
+def _stock(product: ProductFacts, locale: Locale) -> str:
+    known = product.stock > 0 and product.stock != UNKNOWN_STOCK
+    return _in_stock(product.stock, locale) if known else ""
+
+
+def _title(product: ProductFacts, locale: Locale) -> str:
+    return clean(product.title, LONGEST_TITLE)
+
+
+_OF_PRODUCT = {"price": _price, "stock": _stock, "link": _title}
 
 
 @lru_cache(maxsize=8192)
@@ -173,7 +225,18 @@ def _money(amount: Decimal, currency: str, locale: Locale) -> str:
     return format_currency(amount, currency, locale=locale)
 
 
-def _numbered(
-    prices: Iterable[tuple[Decimal, str]],
-) -> Iterable[tuple[int, tuple[Decimal, str]]]:
-    return enumerate(prices, start=1)
+@lru_cache(maxsize=2048)
+def _percent(amount: int, locale: Locale) -> str:
+    return format_percent(Decimal(amount) / 100, locale=locale)
+
+
+@lru_cache(maxsize=2048)
+def _day(day: date, locale: Locale) -> str:
+    return format_date(day, "long", locale=locale)
+
+
+@lru_cache(maxsize=8192)
+def _in_stock(pieces: int, locale: Locale) -> str:
+    words = _IN_STOCK[locale.language]
+    phrase = words.get(locale.plural_form(pieces), words["other"])
+    return phrase.format(format_decimal(pieces, locale=locale))

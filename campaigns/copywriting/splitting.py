@@ -11,15 +11,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from campaigns.copywriting.characters import fold
-from campaigns.copywriting.guard import LONGEST, check_text, fields_of, marketers_words, without
+from campaigns.copywriting.guard import check_text, fields_of, marketers_words, without
 from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.written import Parts
 from campaigns.models.values import Copy, Pick
 
 _FIRST_LINE = "product_lines[0]"
-_FIRST_PRICE = "{price_1}"
-_PRICE = re.compile(r"\{price_(\d+)\}")
-_LONGEST_PRICE = len("{price_99}")
+_NUMBERED = re.compile(r"\{(price|stock|link)_(\d+)\}")
+_LONGEST_NUMBERED = len("{price_99}")
 
 
 def split(copy: Copy, request: CopyRequest) -> Parts:
@@ -46,10 +45,10 @@ def head_fits(head: Copy, request: CopyRequest) -> bool:
 
 
 def _line_for_all(line: str, number: int, pick: Pick, request: CopyRequest) -> str | None:
-    if any(int(named) != number for named in _PRICE.findall(line)):
+    if any(int(named) != number for _, named in _NUMBERED.findall(line)):
         return None
-    kept = _PRICE.sub(_FIRST_PRICE, line)
-    if len(_PRICE.sub("x" * _LONGEST_PRICE, line)) > LONGEST["product_lines"]:
+    kept = _NUMBERED.sub(r"{\1_1}", line)
+    if len(_NUMBERED.sub("x" * _LONGEST_NUMBERED, line)) > request.brief.longest(_FIRST_LINE):
         return None
     if check_text(_FIRST_LINE, kept, with_picks(request, (pick,))):
         return None

@@ -44,6 +44,10 @@ class Jobs(Protocol):
         """A campaign has ended: count who still looks at their mail."""
         ...
 
+    def write_samples(self) -> None:
+        """Somebody waits for samples of a campaign's copy."""
+        ...
+
 
 class NoJobs:
     """Hints nobody: the scheduler will find the work."""
@@ -73,6 +77,9 @@ class NoJobs:
         pass
 
     def count_engagement(self) -> None:
+        pass
+
+    def write_samples(self) -> None:
         pass
 
 
@@ -108,3 +115,6 @@ class RecordedJobs:
 
     def count_engagement(self) -> None:
         self.hints.append(("count_engagement", 0))
+
+    def write_samples(self) -> None:
+        self.hints.append(("write_samples", 0))

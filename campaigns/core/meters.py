@@ -87,7 +87,7 @@ METERS: dict[str, Meter] = {
         ("provider", "outcome"),
     ),
     "self_pauses": Meter(
-        "Campaigns that paused themselves, by why (bounces, complaints, blocked).", ("alarm",)
+        "Campaigns that paused themselves, by why (bounces, complaints, blocked, copy).", ("alarm",)
     ),
     "last_batch_timestamp_seconds": Meter("When a batch was last finished.", sort=Sort.GAUGE),
     "requests": Meter("HTTP requests answered.", ("endpoint", "method", "status")),

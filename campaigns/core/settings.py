@@ -6,9 +6,10 @@ import os
 import re
 import secrets as random_secrets
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,62 +18,12 @@ from campaigns.core.domains import a_labels
 from campaigns.core.errors import NotConfigured
 from campaigns.core.frequency import FrequencyCap
 from campaigns.core.once import written_once
+from campaigns.core.server_addresses import ImapAddress, SmtpAddress
 from campaigns.core.zones import zone_named
 
 _MINIMUM_SECRET = 32
 _DOMAIN = re.compile(r"(?=.{4,190}\Z)(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 _CONTACT = re.compile(r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+\.[!-~]+")
-
-
-class SmtpAddress:
-    """Where mail is handed over, read from `smtp[s]://user:pass@host:port?tls=starttls|none|auto`."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise ValueError("must look like smtp://user:pass@host:587?tls=starttls")
-        self.host = parts.hostname
-        self.port = _port(parts) or (465 if parts.scheme == "smtps" else 25)
-        self.username = unquote(parts.username or "")
-        self.password = unquote(parts.password or "")
-        self.tls = "implicit" if parts.scheme == "smtps" else parse_qs(parts.query).get("tls", ["auto"])[0]
-        if self.tls not in ("implicit", "starttls", "none", "auto"):
-            raise ValueError("tls must be starttls, none or auto")
-
-
-class ImapAddress:
-    """A mailbox, read from `imap[s]://user:pass@host:port/FOLDER?done=FOLDER&tls=starttls|none`.
-
-    `folder` is INBOX unless the URL says another; `done` is where messages are moved that were taken in, empty
-    where they are only marked as seen. `imap://` speaks STARTTLS; without any TLS only where the URL says so.
-    """
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("imap", "imaps") or not parts.hostname:
-            raise ValueError("must look like imaps://user:pass@host/INBOX")
-        asked = parse_qs(parts.query)
-        self.host = parts.hostname
-        self.port = _port(parts) or (993 if parts.scheme == "imaps" else 143)
-        self.username = unquote(parts.username or "")
-        self.password = unquote(parts.password or "")
-        self.folder = unquote(parts.path.strip("/")) or "INBOX"
-        self.done = asked.get("done", [""])[0]
-        self.tls = "implicit" if parts.scheme == "imaps" else asked.get("tls", ["starttls"])[0]
-        if not self.username:
-            raise ValueError("must name a user and a password: imaps://user:pass@host/INBOX")
-        if self.tls not in ("implicit", "starttls", "none"):
-            raise ValueError("tls must be starttls or none")
-        if any(not name.isprintable() for name in (self.folder, self.done, self.username, self.password)):
-            raise ValueError("must have no control characters")
-
-
-def _port(parts: SplitResult) -> int | None:
-    try:
-        return parts.port
-    except ValueError:
-        # The parser's own words quote what stands there, which may be a piece of a password.
-        raise ValueError("the port must be a number; in a password write %23 for #, %2F for /") from None
 
 
 class Settings(BaseSettings):
@@ -102,6 +53,17 @@ class Settings(BaseSettings):
     )
     llm_model: str = "gpt-5-mini"
     llm_timeout: float = Field(20.0, gt=0, description="Seconds for one call of the model.")
+    llm_concurrency: int = Field(
+        8, ge=1, le=256, description="Calls of the model that one process makes at the same time, at most."
+    )
+    llm_input_price: Decimal | None = Field(
+        None, ge=0, description="Price of a million tokens asked; unset: costs are not told."
+    )
+    llm_cached_price: Decimal | None = Field(
+        None, ge=0, description="Price of a million tokens that the server had cached; unset: as asked ones."
+    )
+    llm_output_price: Decimal | None = Field(None, ge=0, description="Price of a million tokens answered.")
+    llm_currency: str = Field("USD", pattern="[A-Z]{3}", description="Currency of these prices.")
     weather_url: str | None = Field(
         None, description="Open-Meteo, MET Norway or compatible; unset: no weather."
     )

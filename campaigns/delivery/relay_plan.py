@@ -21,7 +21,7 @@ from pydantic import (
 
 from campaigns.core.described_file import read_toml
 from campaigns.core.errors import BadInput
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.mailbox_providers import provider_of
 from campaigns.delivery.provider_marks import Provider
 from campaigns.delivery.warmup import WarmUp

@@ -13,19 +13,21 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
+from campaigns.delivery.abandoning import OutOfPatience, while_patient
 from campaigns.delivery.envelope import Offers
-from campaigns.delivery.patience import ENDLESS, Patience
+from campaigns.delivery.patience import ENDLESS, OVER, Patience
 from campaigns.delivery.smtp_dialogue import Dialogue
 from campaigns.delivery.smtp_group import Group
 from campaigns.delivery.smtp_pool import CannotConnect, Pool
 from campaigns.delivery.transport import Outcome, OutgoingMail, unannounced
 from campaigns.delivery.wire import Lost, Wire
 
-# Connecting and the greeting of TLS cannot be left half-way: a process that is to end waits for them.
+# While connecting, and during the greeting of TLS, nobody looks whether the lease has to be renewed.
 _STEP_SECONDS = 7.0
 
 
@@ -59,7 +61,7 @@ class SmtpTransport:
         self._final_timeout = 3 * timeout if final_timeout is None else final_timeout
         self._ssl_context = ssl_context
         self._patience = patience
-        self._pool = Pool(self._connect, connections, timeout)
+        self._pool = Pool(self._connect, connections, timeout, patience)
 
     def send_group(
         self, mails: Iterable[OutgoingMail], before_data: Callable[[int], None] = unannounced
@@ -99,6 +101,12 @@ class SmtpTransport:
         self._pool.leave()
 
     def _connect(self, seconds: float) -> Dialogue:
+        try:
+            return while_patient(partial(self._greet, seconds), self._patience, Dialogue.close)
+        except OutOfPatience:
+            raise CannotConnect(OVER) from None
+
+    def _greet(self, seconds: float) -> Dialogue:
         where = f"the relay {self._address.host}:{self._address.port}"
         try:
             smtp = self._greeted(seconds)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from campaigns.delivery.patience import ENDLESS, Patience
 from campaigns.delivery.smtp_dialogue import Dialogue
 from campaigns.delivery.wire import Lost
 
@@ -16,6 +17,7 @@ from campaigns.delivery.wire import Lost
 _SECONDS_FOR_A_FURTHER_ONE = 5.0
 _SECONDS_UNTIL_ANOTHER_TRY = 60.0
 _LEAVE_SECONDS = 2.0
+_HASTE_SECONDS = 0.2
 
 
 class CannotConnect(Exception):
@@ -30,11 +32,18 @@ class CannotConnect(Exception):
 class Pool:
     """Up to `limit` dialogues. `connect(seconds)` makes one, with so many seconds for each of its steps."""
 
-    def __init__(self, connect: Callable[[float], Dialogue], limit: int, timeout: float) -> None:
+    def __init__(
+        self,
+        connect: Callable[[float], Dialogue],
+        limit: int,
+        timeout: float,
+        patience: Patience = ENDLESS,
+    ) -> None:
         self.dialogues: list[Dialogue] = []
         self.limit = limit
         self._connect = connect
         self._timeout = timeout
+        self._patience = patience
         self._poll = select.poll()
         self._watched: dict[int, Dialogue] = {}
         self._masks: dict[int, int] = {}
@@ -95,7 +104,8 @@ class Pool:
             with suppress(OSError, Lost):
                 connection.settimeout(_LEAVE_SECONDS)
                 connection.sendall(b"QUIT\r\n")
-        deadline = time.monotonic() + _LEAVE_SECONDS
+        # With several relays that do not answer, these moments add up.
+        deadline = time.monotonic() + (_HASTE_SECONDS if self._patience.over else _LEAVE_SECONDS)
         for connection in leaving:
             _read_to_the_end(connection, deadline)
         self.drop(lambda _: True)

@@ -9,6 +9,7 @@ from datetime import UTC, date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.copywriting.placeholders import presentable_name
 from campaigns.core.crypto import CannotDecrypt, KeyRing
 from campaigns.core.db import any_of
 from campaigns.core.log import get_logger
@@ -36,8 +37,8 @@ class Addressee:
 
     @property
     def full_name(self) -> str:
-        """First and last name, as far as known."""
-        return f"{self.first_name} {self.last_name}".strip()
+        """First and last name, as far as known and as far as they are names: a link would be somebody's advert."""
+        return " ".join(filter(None, map(presentable_name, (self.first_name, self.last_name))))
 
 
 _COLUMNS = (

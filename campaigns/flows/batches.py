@@ -7,11 +7,11 @@ intent (sending) -> SMTP -> outcome. Whatever stops in between is found again by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
-from time import monotonic, process_time
+from time import monotonic
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,25 +19,24 @@ from sqlalchemy.orm import Session
 
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
-from campaigns.core.errors import ServiceUnavailable, TailormailError
-from campaigns.core.log import get_logger
+from campaigns.core.errors import ServiceUnavailable
 from campaigns.core.meters import Meters
 from campaigns.delivery.outlet import Outlet
-from campaigns.delivery.transport import Kind, Outcome, OutgoingMail
+from campaigns.delivery.transport import Kind, Outcome
 from campaigns.flows.admission import Admission
 from campaigns.flows.bounces import Addressed, Policy, bounces_among, take_relay_bounces
+from campaigns.flows.cell_members import note_worded, park_waiting
 from campaigns.flows.claims import ClaimedSend, extend_lease, give_back
 from campaigns.flows.counters import add_counts
-from campaigns.flows.letters import Letter, Letters
+from campaigns.flows.letters import Letters
 from campaigns.flows.outcomes import moves_after
 from campaigns.flows.plans import CampaignPlan, is_sending
 from campaigns.flows.reopening import reopen_for_planned
-from campaigns.flows.send_moves import JUST_HELD, Intent, Move, Parked, begin, move, park, undo
+from campaigns.flows.send_moves import JUST_HELD, Intent, Move, begin, move, undo
 from campaigns.flows.tailoring import Ready, Tailor, Unworded
 from campaigns.flows.turns import urgent_waits
+from campaigns.flows.writing_out import WritingOut
 from campaigns.models import SendStatus
-
-log = get_logger(__name__)
 
 # Mails whose intent one commit records: few, because they bound what is unknown after the machine itself
 # died (a killed process leaves a journal); enough that commits do not cost.
@@ -108,7 +107,7 @@ class BatchLine:
         self._clock = clock
         self._bounce_policy = bounce_policy
         self._tailor = tailor
-        self._letters = letters
+        self._writing = WritingOut(letters, meters)
         self._outlet = outlet
         self._admission = admission
         self._meters = meters
@@ -151,7 +150,7 @@ class BatchLine:
                 break
         if not run.stopped:
             run.reserved += self._admission.put_off()
-        self._close(run, unworded)
+        self._close(run, [*tailored.values()], unworded)
         return BatchResult(
             claimed=len(claimed),
             sent=run.tally[SendStatus.SENT],
@@ -224,7 +223,10 @@ class BatchLine:
                 raise ServiceUnavailable("SMTP", "the sender has stopped")
 
         with self._meters.timed("smtp"):
-            found = self._outlet.transport.send_group(self._outgoing(run, group, relays), may_go)
+            mails = self._writing.mails(
+                run.plan, group, relays, lambda: self._must_stop(run), run.ended.append
+            )
+            found = self._outlet.transport.send_group(mails, may_go)
             outcomes = [outcome for outcome in found if outcome.send_id not in declined]
         tried = {ready.send.id: (ready.send.attempts, ready.send.unreached) for ready in group}
         run.ended += moves_after(outcomes, tried, self._clock.now(), self._random)
@@ -232,42 +234,6 @@ class BatchLine:
         run.unsent += [ready.send.id for ready in group if ready.send.id not in ended]
         self._take_bounces(run, outcomes, group)
         self._count(outcomes, relays)
-
-    def _outgoing(
-        self, run: _Run, group: Sequence[Ready], relays: Mapping[int, str]
-    ) -> Iterator[OutgoingMail]:
-        """The mails, each written out when the transport asks for it: while it waits for the relay anyway."""
-        busy = 0.0
-        for ready in group:
-            if self._must_stop(run):
-                break
-            began = process_time()
-            letter = self._write(run, ready)
-            busy += process_time() - began
-            if letter is not None:
-                yield OutgoingMail(
-                    ready.send.id,
-                    letter.return_path,
-                    ready.facts.addressee.email,
-                    letter.message,
-                    letter.message_id,
-                    clean=True,
-                    relay=relays[ready.send.id],
-                )
-        # Within the time of "smtp", of which it is the greater part.
-        self._meters.add("stage_cpu_seconds", busy, stage="write")
-
-    def _write(self, run: _Run, ready: Ready) -> Letter | None:
-        try:
-            return self._letters.write(run.plan, ready.facts)
-        except Exception as error:
-            # One mail that cannot be composed must not stop the others; it is in the report by reason. Of an
-            # error that nobody foresaw only the kind is told: its words may be about the customer.
-            why = error.message if isinstance(error, TailormailError) else type(error).__name__
-            log.warning("mail_not_composed", send_id=ready.send.id, why=why)
-            self._meters.add("letters_failed")
-            run.ended.append(Move(ready.send.id, SendStatus.FAILED, f"cannot compose: {why}"))
-            return None
 
     def _must_stop(self, run: _Run) -> bool:
         """Whether this process is to end, the campaign stands still, or an urgent one waits.
@@ -320,21 +286,13 @@ class BatchLine:
         run.reserved, run.ended, run.unsent = [], [], []
         return deltas
 
-    def _close(self, run: _Run, unworded: Sequence[Unworded]) -> None:
+    def _close(self, run: _Run, worded: Sequence[Ready], unworded: Sequence[Unworded]) -> None:
         """The last commit of a batch: everything that is left ends, waits for words, or is given back."""
         plan = run.plan
         with self._meters.timed("record"), self._db.transaction() as session:
             deltas = self._record(session, run)
-            parked = park(
-                session,
-                plan.id,
-                run.worker,
-                SendStatus.PICKED,
-                [
-                    Parked(one.send.id, one.picks, None, one.send.personal, one.send.tracked)
-                    for one in unworded
-                ],
-            )
+            parked = park_waiting(session, plan.id, run.worker, unworded)
+            note_worded(session, plan.id, worded)
             _shift(deltas, parked, run.stood, SendStatus.PICKED)
             returned = give_back(session, plan.id, run.worker)
             deltas.subtract(returned)

@@ -12,14 +12,17 @@ from sqlalchemy import select
 from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import FrozenAudience, estimate_audience
 from campaigns.audience.segments import parse_segment
-from campaigns.compose.links import checked_url
 from campaigns.compose.template import load_template
-from campaigns.copywriting.brief import parse_brief
+from campaigns.copywriting.terms import CopyTerms
+from campaigns.copywriting.usage import Prices
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.errors import BadInput, Refused
 from campaigns.core.frequency import FrequencyCap
 from campaigns.core.jobs import Jobs
+from campaigns.flows.briefs import resolve_brief
+from campaigns.flows.copy_approval import refuse_open_samples
+from campaigns.flows.copy_purse import check_budget
 from campaigns.flows.counters import counts
 from campaigns.flows.definition import CampaignFile, check_campaign, read_campaign_file
 from campaigns.flows.hosting import keep_pictures
@@ -48,6 +51,7 @@ class Campaigns:
         cap: FrequencyCap | None = None,
         preflight: Callable[[int], PreflightReport] | None = None,
         shop: ShopTerms | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -55,6 +59,7 @@ class Campaigns:
         self._cap = cap
         self._preflight = preflight
         self._shop = shop or ShopTerms()
+        self._prices = prices or Prices()
 
     def create_from_file(self, path: Path) -> int:
         """Create a draft from a TOML file, with pictures and lists of shops beside it. Returns its number.
@@ -87,9 +92,8 @@ class Campaigns:
 
     def _create(self, description: CampaignFile, read_file: Callable[[str], bytes]) -> int:
         template = load_template(description.template)
+        check_budget(description.copy_terms, self._prices)
         parse_segment(description.segment)
-        brief = parse_brief(description.brief)
-        checked_url(brief.call_to_action_url, where="brief.call_to_action_url")
         now, picks = self._clock.now(), description.picks
         slots, pictures = parse_slots(description.slots, read_file, now, picks)
         unknown = [slot.name for slot in slots if slot.name not in template.slots]
@@ -101,14 +105,18 @@ class Campaigns:
             )
         start = description.schedule.start
         with self._db.transaction() as session:
+            brief, brief_name, brief_version = resolve_brief(session, description.brief)
             check_terms(session, self._shop, description.picking)
             keep_pictures(session, pictures)
             campaign = Campaign(
                 **description.model_dump(include=_AS_WRITTEN),
                 brief=brief.as_json(),
+                brief_name=brief_name,
+                brief_version=brief_version,
                 slots=[slot.to_json() for slot in slots],
                 delivery=description.delivery.as_json(),
                 picking=description.picking.as_json(),
+                copy=description.copy_terms.as_json(),
                 status=CampaignStatus.DRAFT.value,
                 scheduled_at=None if isinstance(start, str) else start,
             )
@@ -120,11 +128,15 @@ class Campaigns:
         """Draft -> approved; a planned time schedules it at once.
 
         Raises:
+            BadInput: its copy's cost is bounded, and nobody has said what the model costs.
             Refused: it would reach nobody, or preflight found errors; the message lists them.
         """
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id)
             draft = campaign.status == CampaignStatus.DRAFT
+            if draft:
+                check_budget(CopyTerms.from_json(campaign.copy), self._prices)
+                refuse_open_samples(session, campaign)
             audience = self._estimate(session, campaign)
         if draft and not audience.planned:
             raise Refused(
@@ -138,6 +150,12 @@ class Campaigns:
             self._move(session, campaign, CampaignStatus.APPROVED, by)
             if campaign.scheduled_at is not None:
                 self._move(session, campaign, CampaignStatus.SCHEDULED, by)
+
+    def copy_warnings(self, campaign_id: int) -> list[str]:
+        """In words, which bounds of its budget its copy is foreseen to exceed; nothing where nobody has looked."""
+        with self._db.transaction() as session:
+            forecast = get_campaign(session, campaign_id).copy_forecast
+        return [] if forecast is None else [str(warning) for warning in forecast.get("exceeds", ())]
 
     def schedule(self, campaign_id: int, at: datetime, by: str) -> None:
         """Approved -> scheduled at a time; the scheduler starts it."""
@@ -240,9 +258,12 @@ class Campaigns:
                 "picks": campaign.picks,
                 "segment": campaign.segment,
                 "brief": campaign.brief,
+                "brief_name": campaign.brief_name,
+                "brief_version": campaign.brief_version,
                 "slots": campaign.slots,
                 "delivery": campaign.delivery,
                 "picking": campaign.picking,
+                "copy": campaign.copy,
                 "picking_rules": rules_in_words(
                     rules_of(self._shop, PickingTerms.from_json(campaign.picking))
                 ),

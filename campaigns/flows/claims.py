@@ -7,6 +7,7 @@ that a machine whose clock is wrong neither takes too early nor holds for ever.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +23,8 @@ from campaigns.models import SendStatus
 class ClaimedSend:
     """What a worker needs to know of a send that it holds; `picks` and `copy_id` where they are ready.
 
-    `status` is where it stood when it was taken: claimed by that, or picked or written before.
+    `cell_number` is its cell's, if a model writes (models.CopyCell). `status` is where it stood when it was taken:
+    claimed by that, or picked or written before.
     """
 
     id: int
@@ -34,6 +36,7 @@ class ClaimedSend:
     unreached: int
     picks: list[Any] | None = None
     copy_id: int | None = None
+    cell_number: int | None = None
     status: SendStatus = SendStatus.CLAIMED
 
 
@@ -46,21 +49,37 @@ _CLAIM = f"""
     )
     update sends s set status = 'claimed', claimed_by = %(worker)s
     from chosen where s.campaign_id = %(campaign)s and s.id = chosen.id
-    returning {_TAKEN}
+    returning {_TAKEN}, null, null, s.cell_number
 """
 _DUE = _CLAIM.format(which="not_before <= %(now)s order by not_before, id")
 _FRESH = _CLAIM.format(which="not_before is null and id > %(after)s order by id")
 # The status stands in the text, not in a parameter: else a plan that is used again could not use the index.
-_WAITING = f"""
+_HOLD = f"""
     with chosen as materialized (
-        select id from sends
-        where claimed_by = '' and campaign_id = %(campaign)s and status = '{{status}}'
-        order by id limit %(limit)s for update skip locked
+        select id from sends s
+        where claimed_by = '' and campaign_id = %(campaign)s and {{which}}
+        limit %(limit)s for update skip locked
     )
     update sends s set claimed_by = %(worker)s
     from chosen where s.campaign_id = %(campaign)s and s.id = chosen.id
-    returning {_TAKEN}, s.picks, s.copy_id
+    returning {_TAKEN}, s.picks, s.copy_id, s.cell_number
 """
+_WAITING = {
+    SendStatus.WRITTEN: _HOLD.format(which="status = 'written' order by id"),
+    # Those of a cell that somebody has yet to take are left to whoever takes it.
+    SendStatus.PICKED: _HOLD.format(
+        which="""status = 'picked' and not exists (
+            select 1 from copy_cells c where c.number = s.cell_number and c.state = 'waiting' and c.sends > 0)
+        order by id"""
+    ),
+}
+_IN_CELLS = "cell_number is not null and cell_number = any(%(cells)s::bigint[])"
+_OF_CELLS = _HOLD.format(which=f"status = 'picked' and {_IN_CELLS} order by id")
+# Those that may not go yet; what they hold is put back afterwards, with their time as it was.
+_PUT_OFF = _CLAIM.format(which="not_before > %(now)s and cell_number is null and id > %(after)s order by id")
+_PUT_OFF_OF_CELLS = _CLAIM.format(
+    which=f"claimed_by = '' and not_before > %(now)s and {_IN_CELLS} order by id"
+)
 _EXTEND = """
     insert into worker_leases (worker, lease_until) values (%(worker)s, clock_timestamp() + %(lease)s)
     on conflict (worker) do update set lease_until = excluded.lease_until
@@ -106,17 +125,68 @@ class Claims:
         if not taken:
             return []
         self._after[campaign_id] = after
-        extend_lease(session, worker, self._lease)
-        moved = {SendStatus.PLANNED: -len(taken), SendStatus.CLAIMED: len(taken)}
-        add_counts(session, campaign_id, moved, worker)
-        return [ClaimedSend(*row) for row in sorted(taken)]
+        return self._claimed(session, campaign_id, taken, worker)
+
+    def take_fresh(self, session: Session, campaign_id: int, limit: int, worker: str) -> list[ClaimedSend]:
+        """Up to `limit` planned sends that nobody has looked at yet and that may go at any time."""
+        asked = {"campaign": campaign_id, "worker": worker, "limit": limit, "after": 0}
+        return self._claimed(session, campaign_id, rows(session, _FRESH, asked), worker)
+
+    def take_put_off(
+        self, session: Session, campaign_id: int, after: int, limit: int, worker: str, now: datetime
+    ) -> list[ClaimedSend]:
+        """Up to `limit` planned sends, behind the number `after`, that may not go yet and belong to no cell."""
+        asked = {"campaign": campaign_id, "worker": worker, "limit": limit, "after": after, "now": now}
+        return self._claimed(session, campaign_id, rows(session, _PUT_OFF, asked), worker)
+
+    def take_put_off_of_cells(
+        self,
+        session: Session,
+        campaign_id: int,
+        cells: Collection[int],
+        limit: int,
+        worker: str,
+        now: datetime,
+    ) -> list[ClaimedSend]:
+        """Up to `limit` planned sends of these cells (by number) that may not go yet."""
+        asked = {
+            "campaign": campaign_id,
+            "worker": worker,
+            "limit": limit,
+            "cells": sorted(cells),
+            "now": now,
+        }
+        return self._claimed(session, campaign_id, rows(session, _PUT_OFF_OF_CELLS, asked), worker)
+
+    def _claimed(
+        self, session: Session, campaign_id: int, taken: Sequence[Any], worker: str
+    ) -> list[ClaimedSend]:
+        if taken:
+            extend_lease(session, worker, self._lease)
+            moved = {SendStatus.PLANNED: -len(taken), SendStatus.CLAIMED: len(taken)}
+            add_counts(session, campaign_id, moved, worker)
+        return [ClaimedSend(*row) for row in sorted(taken, key=lambda row: row[0])]
 
     def take_waiting(
         self, session: Session, campaign_id: int, status: SendStatus, limit: int, worker: str
     ) -> list[ClaimedSend]:
-        """Up to `limit` sends that wait in `status` (picked, written) for somebody to go on with them."""
+        """Up to `limit` sends that wait in `status` (picked, written) for somebody to go on with them.
+
+        Of the picked ones those whose cell has ended, or that have none; see `take_of_cells` for the others.
+        """
         asked = {"campaign": campaign_id, "worker": worker, "limit": limit}
-        taken = rows(session, _WAITING.format(status=status.value), asked)
+        return self._held(session, rows(session, _WAITING[status], asked), status, worker)
+
+    def take_of_cells(
+        self, session: Session, campaign_id: int, cells: Collection[int], limit: int, worker: str
+    ) -> list[ClaimedSend]:
+        """Up to `limit` picked sends that wait for the words of these cells (by number)."""
+        asked = {"campaign": campaign_id, "worker": worker, "limit": limit, "cells": sorted(cells)}
+        return self._held(session, rows(session, _OF_CELLS, asked), SendStatus.PICKED, worker)
+
+    def _held(
+        self, session: Session, taken: Sequence[Any], status: SendStatus, worker: str
+    ) -> list[ClaimedSend]:
         if taken:
             extend_lease(session, worker, self._lease)
         return [ClaimedSend(*(*row, status)) for row in sorted(taken, key=lambda row: row[0])]

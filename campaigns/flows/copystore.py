@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from campaigns.copywriting.usage import Usage
 from campaigns.copywriting.written import Verdict
 from campaigns.core.db import rows
 from campaigns.models.copy import line_in_place
 from campaigns.models.values import Copy
+
+NO_USAGE = Usage()
 
 _TEXTS = ("subject", "preheader", "headline", "intro", "call_to_action")
 
@@ -26,25 +29,60 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NewPart:
-    """A part to be kept, with how it came to be (see copywriting.written.WrittenCopy)."""
+    """A part to be kept, with how it came to be (see copywriting.written.WrittenCopy).
+
+    `facts` is what the writer was told (CopyRequest.facts), `cost_micros` in millionths of the prices' currency.
+    What one writing took is told with one of its parts only.
+    """
 
     copy: Copy
     writer: str
     model: str
     prompt_version: str
-    verdicts: tuple[Verdict, ...]
-    tokens: int
+    verdicts: tuple[Verdict, ...] = ()
+    facts: Mapping[str, Any] | None = None
+    usage: Usage = NO_USAGE
+    cost_micros: int = 0
+    repairs: int = 0
+    offline_fields: tuple[str, ...] = ()
+
+    def row(self, key: str) -> dict[str, Any]:
+        """The row of copies that keeps it under this key, as JSON values."""
+        return {
+            "content_hash": key,
+            "fields": _fields(self.copy),
+            "writer": self.writer,
+            "model": self.model,
+            "prompt_version": self.prompt_version,
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "facts": self.facts,
+            "tokens": self.usage.tokens,
+            "input_tokens": self.usage.input,
+            "cached_tokens": self.usage.cached,
+            "output_tokens": self.usage.output,
+            "cost_micros": self.cost_micros,
+            "repairs": self.repairs,
+            "offline_fields": self.offline_fields,
+        }
 
 
 _BY_KEY = "select content_hash, id, fields from copies where content_hash = any(%(keys)s::text[])"
 _BY_NUMBER = "select id, fields from copies where id = any(%(numbers)s::bigint[])"
-_KEEP = """
-    insert into copies (content_hash, fields, writer, model, prompt_version, verdicts, tokens)
-    select d.key, d.fields::jsonb, d.writer, d.model, d.prompt_version, d.verdicts::jsonb, d.tokens
-    from unnest(%(keys)s::text[], %(fields)s::text[], %(writers)s::text[], %(models)s::text[],
-                %(versions)s::text[], %(verdicts)s::text[], %(tokens)s::integer[])
-         as d (key, fields, writer, model, prompt_version, verdicts, tokens)
+_COLUMNS = (
+    "content_hash, fields, writer, model, prompt_version, verdicts, facts, tokens, input_tokens, cached_tokens,"
+    " output_tokens, cost_micros, repairs, offline_fields"
+)
+_KEEP = f"""
+    insert into copies ({_COLUMNS})
+    select {_COLUMNS} from jsonb_populate_recordset(null::copies, %(parts)s::jsonb)
     on conflict do nothing returning content_hash, id
+"""
+
+_KEEP_ARRANGED = """
+    insert into copies (content_hash, fields, writer, model, prompt_version, facts, offline_fields)
+    select d.e->>0, d.e->2, c.writer, c.model, c.prompt_version, c.facts, c.offline_fields
+    from jsonb_array_elements(%(copies)s::jsonb) as d (e) join copies c on c.id = (d.e->>1)::bigint
+    on conflict do nothing
 """
 
 
@@ -64,23 +102,19 @@ def keep_parts(session: Session, new: Mapping[str, NewPart]) -> dict[str, Part]:
     """Add parts by their keys; where another process was faster, its words are the ones returned."""
     # In one order everywhere, so that two processes that add the same do not wait for each other in a circle.
     keys = sorted(new)
-    parts = [new[key] for key in keys]
-    added = rows(
-        session,
-        _KEEP,
-        {
-            "keys": keys,
-            "fields": [json.dumps(_fields(part.copy), ensure_ascii=False) for part in parts],
-            "writers": [part.writer for part in parts],
-            "models": [part.model for part in parts],
-            "versions": [part.prompt_version for part in parts],
-            "verdicts": [json.dumps([asdict(verdict) for verdict in part.verdicts]) for part in parts],
-            "tokens": [part.tokens for part in parts],
-        },
-    )
+    written = json.dumps([new[key].row(key) for key in keys], ensure_ascii=False)
+    added = rows(session, _KEEP, {"parts": written})
     kept = {key: Part(number, new[key].copy) for key, number in added}
     others = [key for key in keys if key not in kept]
     return kept | parts_by_key(session, others) if others else kept
+
+
+def keep_arranged(session: Session, new: Mapping[str, tuple[int, Copy]]) -> dict[str, Part]:
+    """Add whole copies by their keys, each with the words of another row (its number) in another order."""
+    keys = sorted(new)
+    told = [[key, new[key][0], _fields(new[key][1])] for key in keys]
+    rows(session, _KEEP_ARRANGED, {"copies": json.dumps(told, ensure_ascii=False)})
+    return parts_by_key(session, keys)
 
 
 def copy_from(fields: Mapping[str, Any]) -> Copy:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from campaigns.copywriting.terms import CopyTerms
 from campaigns.core.described_file import SenderLine, check_described, read_toml
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.recommend.rules_file import PickingTerms
@@ -36,11 +37,19 @@ class CampaignFile(BaseModel):
     reply_to: str = ""
     postal_address: str = Field(min_length=1)
     segment: dict[str, Any] = Field(default_factory=dict)
-    brief: dict[str, Any]
+    brief: str | dict[str, Any]
     slots: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
     schedule: Schedule = Field(default_factory=Schedule)
     delivery: DeliveryTerms = Field(default_factory=DeliveryTerms)
     picking: PickingTerms = Field(default_factory=PickingTerms)
+    copy_terms: CopyTerms = Field(default_factory=CopyTerms, alias="copy")
+
+    @field_validator("brief", mode="before")
+    @classmethod
+    def _brief_is_given_or_named(cls, value: Any) -> Any:
+        if not isinstance(value, (str, dict)):
+            raise ValueError('must be a table, or the name of a kept brief such as "spring" or "spring@3"')
+        return value
 
     @field_validator("topic")
     @classmethod

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, TypeVar
 
 from campaigns.compose.content import MailContent, PickView, SlotView, pick_view
 from campaigns.compose.dkim import DkimSigner
 from campaigns.compose.identity import message_id
-from campaigns.compose.links import CLICK_PICK, CLICK_SLOT, LinkMaker, SendRef
-from campaigns.compose.mime import Envelope, build_message, feedback_id
+from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT, LinkMaker, SendRef
+from campaigns.compose.mime import Draft, Envelope, build_message, draft_message, feedback_id
 from campaigns.compose.return_path import return_path, unsubscribe_address
-from campaigns.compose.template import MailTemplate, RenderedMail
-from campaigns.copywriting.placeholders import PlaceholderValues, fill
+from campaigns.compose.template import MailTemplate, RenderedMail, WireMail
+from campaigns.copywriting.placeholders import SHOP_LINK, PlaceholderValues, fill
 from campaigns.core.clock import Clock
 from campaigns.core.remembering import Remembered, Tokens
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import Addressee
 from campaigns.flows.plans import CampaignPlan
-from campaigns.models.values import Copy, Pick
+from campaigns.models.values import Copy, LinkedText, Pick
 from campaigns.opentime.slots.slots import SlotDefinition
+
+T = TypeVar("T")
 
 _MOST_KEPT = 20_000
 
@@ -40,6 +43,19 @@ class Letter:
     def rendered(self) -> RenderedMail:
         """Its parts as people read them; the same words as in the message."""
         return self.template.render(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterDraft:
+    """A mail that only wants its signature; see `Letter`."""
+
+    message_id: str
+    return_path: str
+    draft: Draft
+
+    def message(self) -> bytes:
+        """The message in bytes, signed."""
+        return self.draft.message()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,23 @@ class Letters:
         back = self._return_path(plan, facts.ref)
         return Letter(envelope.message_id, back, envelope.subject, message, content, plan.template)
 
+    def drafts(self, plan: CampaignPlan, many: Iterable[LetterFacts]) -> list[LetterDraft | Exception]:
+        """The mails as `write` makes them, but for their signatures; an exception in place of what failed.
+
+        For the many mails of a campaign. Each step is taken for all of them before the next: in turns with the
+        others, and with signatures, each step takes about twice as long, since the processor has to fetch its
+        code anew.
+        """
+        prepared = _each(lambda facts: (facts.ref, *self.prepare(plan, facts)), many)
+        filled = _each(lambda known: (*known, plan.template.fill_for_wire(known[1])), prepared)
+        return _each(lambda known: self._drafted(plan, *known), filled)
+
+    def _drafted(
+        self, plan: CampaignPlan, ref: SendRef, content: MailContent, envelope: Envelope, mail: WireMail
+    ) -> LetterDraft:
+        drafted = draft_message(mail, envelope, self._clock, self._dkim)
+        return LetterDraft(envelope.message_id, self._return_path(plan, ref), drafted)
+
     def prepare(
         self,
         plan: CampaignPlan,
@@ -103,7 +136,7 @@ class Letters:
         pixel: bool = True,
     ) -> tuple[MailContent, Envelope]:
         """Everything that is said in the mail, and everything around it; see `write`."""
-        copy = fill(facts.copy, _blanks(plan, facts))
+        copy = fill(facts.copy, _blanks(plan, facts), lambda name: self._link(plan, facts, name))
         content = self._content(plan, facts, copy, slot_pictures or {}, pixel)
         identity = message_id(self._signer, plan.id, facts.ref.send_id, plan.domain)
         return content, self._envelope(plan, facts, copy, identity, content.links.unsubscribe)
@@ -138,14 +171,24 @@ class Letters:
             with_pixel=pixel,
         )
 
+    def _link(self, plan: CampaignPlan, facts: LetterFacts, name: str) -> str:
+        """Where a link within the words leads: to a pick (link_1) or where the call to action does."""
+        if name == SHOP_LINK:
+            return self._links.target(facts.ref, CLICK_CALL_TO_ACTION, 0, plan.brief.call_to_action_url)
+        pick = facts.picks[int(name.rpartition("_")[2]) - 1]
+        return self._links.target(facts.ref, CLICK_PICK, pick.rank, pick.product.url)
+
     def _pick(self, ref: SendRef, pick: Pick, line: str, locale: str, language: str) -> PickView:
-        """The pick in words; but for its link it is the same for many customers."""
+        """The pick in words; but for its link, and links in its line, it is the same for many customers."""
+        link = self._links.target(ref, CLICK_PICK, pick.rank, pick.product.url)
+        if isinstance(line, LinkedText):
+            return pick_view(pick, line=line, link=link, locale=locale, language=language)
         asked = self._tokens.of(pick.product), pick.reason, line, locale, language
         known = self._picks.get(asked)
         if known is None:
             known = pick_view(pick, line=line, link="", locale=locale, language=language)
             self._picks[asked] = known
-        return known.linked(self._links.target(ref, CLICK_PICK, pick.rank, pick.product.url))
+        return known.linked(link)
 
     def _slot(
         self, slot: SlotDefinition, number: int, ref: SendRef, slot_pictures: Mapping[str, str]
@@ -185,6 +228,26 @@ def _blanks(plan: CampaignPlan, facts: LetterFacts) -> PlaceholderValues:
         language=facts.language,
         locale=facts.addressee.locale or facts.language,
         first_name=facts.addressee.first_name,
-        prices=tuple((pick.product.price, pick.product.currency) for pick in facts.picks),
+        products=tuple([pick.product for pick in facts.picks]),
         offer=plan.brief.offer,
+        shop=plan.brand.name,
     )
+
+
+def signed(drafts: Iterable[LetterDraft | Exception]) -> list[bytes | Exception]:
+    """The messages of these drafts; an exception in place of what failed."""
+    return _each(LetterDraft.message, drafts)
+
+
+def _each(step: Callable[[Any], T], many: Iterable[Any]) -> list[T | Exception]:
+    """What the step makes of each one; where it, or a step before it, fails, the exception."""
+    made: list[T | Exception] = []
+    for one in many:
+        if isinstance(one, Exception):
+            made.append(one)
+            continue
+        try:
+            made.append(step(one))
+        except Exception as error:
+            made.append(error)
+    return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from campaigns.recommend.recommender import History, Likes, Recommender, Rules, 
 from campaigns.recommend.rules_file import PickingTerms, ShopTerms, rules_of
 from campaigns.recommend.standins import with_stand_ins
 from campaigns.recommend.storage import load_active, load_catalogue, load_histories, version
+from campaigns.recommend.styles import Styles
 from campaigns.recommend.substitute_learning import learned_from
 from campaigns.recommend.substitutes import Substitutes
 
@@ -42,6 +44,11 @@ class _Loaded:
         self._model = model
         self._shop = shop
         self._recommenders: Remembered[PickingTerms, Recommender] = Remembered(_MOST_RULES)
+
+    @cached_property
+    def styles(self) -> Styles:
+        """What somebody's purchases may be typical of; what is sensitive says nothing."""
+        return Styles(self.catalogue, self.hidden.tolist())
 
     def recommender(self, terms: PickingTerms) -> Recommender | None:
         """The one for these rules; None where there is no model."""
@@ -132,6 +139,11 @@ class Picker:
     def catalogue(self) -> dict[int, ProductFacts]:
         """Products by id, as of the last pick."""
         return self._current(_SHOP_RULES, build=False)[0].catalogue
+
+    @property
+    def styles(self) -> Styles:
+        """What purchases are typical of in this shop, by the same catalogue."""
+        return self._current(_SHOP_RULES, build=False)[0].styles
 
     def _current(self, terms: PickingTerms, build: bool = True) -> tuple[_Loaded, Recommender | None]:
         with self._lock:

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from campaigns.audience.contact import MARKETING, ContactTerms
 from campaigns.compose.content import Brand
 from campaigns.compose.template import MailTemplate, load_template
-from campaigns.copywriting.brief import Brief, parse_brief
+from campaigns.copywriting.brief import Brief, stored_brief
+from campaigns.copywriting.terms import CopyTerms
 from campaigns.core.db import Database, rows
 from campaigns.core.errors import NotFound, TellThePerson
 from campaigns.core.frequency import FrequencyCap
@@ -46,6 +47,7 @@ class CampaignPlan:
     topic: str = ""
     kind: str = MARKETING
     picking: PickingTerms = field(default_factory=PickingTerms)
+    copy: CopyTerms = field(default_factory=CopyTerms)
 
     @property
     def domain(self) -> str:
@@ -94,7 +96,7 @@ def load_plan(session: Session, campaign_id: int) -> CampaignPlan:
 def plan_of(campaign: Campaign) -> CampaignPlan:
     """The same from a row."""
     sender_name, sender_address = parseaddr(campaign.sender)
-    brief = parse_brief(campaign.brief)
+    brief = stored_brief(campaign.brief)
     return CampaignPlan(
         id=campaign.id,
         name=campaign.name,
@@ -110,6 +112,7 @@ def plan_of(campaign: Campaign) -> CampaignPlan:
         topic=campaign.topic,
         kind=campaign.kind,
         picking=PickingTerms.from_json(campaign.picking),
+        copy=CopyTerms.from_json(campaign.copy),
     )
 
 

@@ -21,12 +21,13 @@ from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.errors import ServiceUnavailable, TellThePerson
+from campaigns.flows.copy_facts import Readers, Told
 from campaigns.flows.letters import LetterFacts, Letters
 from campaigns.flows.picking import Picker
 from campaigns.flows.plans import CampaignPlan, load_plan
 from campaigns.flows.preflight_report import PreflightReport, summed_up
 from campaigns.flows.preflight_samples import NOBODY, Sample, external_ids, newcomer, samples_of
-from campaigns.flows.wording import CopyShelf, copy_request
+from campaigns.flows.wording import CopyShelf
 from campaigns.models.picture import Picture
 
 SPAM_ERROR, SPAM_WARNING = 5.0, 2.0
@@ -123,18 +124,15 @@ class Preflight:
         real = {s.addressee.customer_id: s.personal for s in samples if s.addressee.customer_id != NOBODY}
         histories, picked = self._picker.pick({**real, NOBODY: False}, plan.picks, plan.picking)
         histories[NOBODY] = newcomer()
-        catalogue = self._picker.catalogue
-        requests = {
-            number: copy_request(
-                plan,
+        told = {
+            number: Told(
                 sample.addressee,
                 histories[sample.addressee.customer_id],
                 picked[sample.addressee.customer_id][: sample.picks],
-                catalogue,
-                now,
             )
             for number, sample in enumerate(samples)
         }
+        requests = Readers(self._db, self._picker).requests(plan, told, now)
         known = self._shelf.copies_for(requests, write=False)
         words = {number: worded.copy for number, worded in known.items()}
         # Whoever waits for an approval does not wait for a model, and what is only tried out is not kept.

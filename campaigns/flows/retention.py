@@ -19,9 +19,11 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.locks import RETENTION_LOCK
 from campaigns.core.log import get_logger
+from campaigns.flows.copy_answers import forget_answers
+from campaigns.flows.copy_report import copy_counts
 from campaigns.flows.payload_store import forget_payloads
 from campaigns.insight.report import campaign_report
-from campaigns.models import Campaign, CampaignStatus, DrainedGroup, Event, SendResolution
+from campaigns.models import Campaign, CampaignStatus, CopyCell, DrainedGroup, Event, SendResolution
 from campaigns.models.partitions import PARTITIONED, CampaignRange, existing_ranges, partition_names
 
 log = get_logger(__name__)
@@ -61,6 +63,7 @@ class Retention:
         self._forget_drained(self._clock.now() - _GROUPS_KEPT)
         self._forget_signals()
         forget_payloads(self._db, self._clock.now())
+        forget_answers(self._db, self._clock.now())
         if dropped:
             log.info("partitions_dropped", partitions=dropped)
         return dropped
@@ -80,8 +83,10 @@ class Retention:
                     continue
                 now = self._clock.now()
                 names = [str(slot["name"]) for slot in campaign.slots]
-                campaign.summary = campaign_report(session, campaign_id, names, now).to_json()
+                report = campaign_report(session, campaign_id, names, now).to_json()
+                campaign.summary = {**report, "copy": copy_counts(session, campaign_id)}
                 campaign.sends_dropped_at = now
+                session.execute(delete(CopyCell).where(CopyCell.campaign_id == campaign_id))
 
     def _drop(self, one: CampaignRange, table: str) -> list[str]:
         """One table a transaction: locks on two of them at once could deadlock with those who send.

@@ -146,7 +146,7 @@ _LAST = text(
     """
     select p.figures, (select min(r.at) from campaign_transitions r
         where r.campaign_id = p.campaign_id and r.id > p.id and r.from_status = 'paused') as resumed_at
-    from campaign_transitions p where p.campaign_id = :campaign_id and p.figures is not null
+    from campaign_transitions p where p.campaign_id = :campaign_id and p.figures ->> 'mails' is not null
     order by p.id desc limit 1
     """
 )

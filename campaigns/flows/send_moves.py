@@ -42,13 +42,17 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A send that waits, with what is ready, and the consents under which that was made ready."""
+    """A send that waits, with what is ready, and the consents under which that was made ready.
+
+    `cell_number` is the cell whose words it waits for; None leaves it as it was.
+    """
 
     send_id: int
     picks: list[list[object]]
     copy_id: int | None
     personal: bool
     tracked: bool
+    cell_number: int | None = None
 
 
 # Rows go over as one JSON text: psycopg writes arrays element by element, which cost more than the update.
@@ -111,7 +115,8 @@ _RELEASE = """
 """
 _PARK = """
     update sends s set status = %(status)s, picks = e->1, copy_id = (e->>2)::bigint, claimed_by = '',
-        personal = (e->>3)::boolean, tracked = (e->>4)::boolean
+        personal = (e->>3)::boolean, tracked = (e->>4)::boolean,
+        cell_number = coalesce((e->>5)::bigint, s.cell_number)
     from jsonb_array_elements(%(tailored)s::jsonb) as e
     where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint
       and s.status in ('claimed', 'picked', 'written') and s.claimed_by = %(worker)s
@@ -218,7 +223,7 @@ def park(
             "worker": worker,
             "status": status.value,
             "tailored": json.dumps(
-                [[p.send_id, p.picks, p.copy_id, p.personal, p.tracked] for p in tailored]
+                [[p.send_id, p.picks, p.copy_id, p.personal, p.tracked, p.cell_number] for p in tailored]
             ),
         },
     )

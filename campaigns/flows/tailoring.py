@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -20,13 +20,16 @@ from campaigns.core.frequency import FrequencyCap
 from campaigns.core.meters import Meters
 from campaigns.flows.addressees import Addressee, load_addressees, marketing_since
 from campaigns.flows.claims import ClaimedSend
+from campaigns.flows.copy_facts import Readers, Told
+from campaigns.flows.copy_writing import CopyWriting
 from campaigns.flows.letters import LetterFacts
 from campaigns.flows.picking import Picker, picks_to_json
 from campaigns.flows.plans import CampaignPlan
 from campaigns.flows.send_moves import Move, Parked
-from campaigns.flows.wording import CopyShelf, Worded, copy_language, copy_request
+from campaigns.flows.wording import CopyShelf, Worded, copy_language
 from campaigns.models import SendStatus
 from campaigns.models.values import Copy, Pick
+from campaigns.recommend.recommender import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,17 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A send that only has to be written out; `picks` is the stored form."""
+    """A send that only has to be written out; `picks` is the stored form.
+
+    `request` and `cell` say what its words are about, where a model writes and they were looked for now.
+    """
 
     send: ClaimedSend
     facts: LetterFacts
     picks: list[list[object]]
     copy_id: int
+    request: CopyRequest | None = None
+    cell: str = ""
 
     def parked(self) -> Parked:
         """What is to be kept of it, for whoever sends it later."""
@@ -59,6 +67,11 @@ class Unworded:
     send: ClaimedSend
     picks: list[list[object]]
     request: CopyRequest
+    cell: str
+
+    def waiting(self, cell_number: int) -> Parked:
+        """What is to be kept of it until its words are there."""
+        return Parked(self.send.id, self.picks, None, self.send.personal, self.send.tracked, cell_number)
 
     def worded(self, words: Worded) -> Parked:
         """The same with its words, to be kept."""
@@ -76,6 +89,7 @@ class Tailor:
         keyring: KeyRing,
         picker: Picker,
         shelf: CopyShelf,
+        writing: CopyWriting,
         meters: Meters,
         cap: FrequencyCap | None = None,
     ) -> None:
@@ -84,6 +98,8 @@ class Tailor:
         self._keyring = keyring
         self._picker = picker
         self._shelf = shelf
+        self._writing = writing
+        self._readers = Readers(db, picker)
         self._meters = meters
         self._cap = cap
 
@@ -129,52 +145,62 @@ class Tailor:
         done = {one.send.id for one in ready}
         rest = [one for one in fit if one.send.id not in done]
         with self._meters.timed("pick"):
-            histories, picks = self._picker.pick(
-                {one.send.customer_id: one.send.personal for one in rest}, plan.picks, plan.picking
-            )
+            histories, picks = self._picked(plan, rest)
             # Only what is sold out since is replaced; what was prepared beside it stays.
             prepared = {
                 one.send.customer_id: one.send.picks or [] for one in worded if one.send.id not in done
             }
             picks |= self._picker.mended(prepared, histories, plan.picking)
         with self._meters.timed("copy"):
-            catalogue, now = self._picker.catalogue, self._clock.now()
-            requests = {
-                one.send.id: copy_request(
-                    plan,
-                    one.person,
-                    histories[one.send.customer_id],
-                    picks[one.send.customer_id],
-                    catalogue,
-                    now,
-                )
+            told = {
+                one.send.id: Told(one.person, histories[one.send.customer_id], picks[one.send.customer_id])
                 for one in rest
             }
-            copies = self._shelf.copies_for(requests, write=wait_for_words)
+            requests = self._readers.requests(plan, told, self._clock.now())
+            if wait_for_words:
+                copies = self._shelf.copies_for(requests)
+            else:
+                copies = self._writing.known(plan, requests)
         unworded: list[Unworded] = []
         for one in rest:
             request, worded_now = requests[one.send.id], copies.get(one.send.id)
             if worded_now is None:
-                unworded.append(Unworded(one.send, picks_to_json(request.picks), request))
+                stored = picks_to_json(request.picks)
+                unworded.append(Unworded(one.send, stored, request, self._shelf.cell_of(request)))
                 continue
             number, copy, lines = worded_now
             stored = picks_to_json(request.picks, lines)
-            ready.append(_ready(plan, one, request.picks, copy, request.language, stored, number))
+            found = _ready(plan, one, request.picks, copy, request.language, stored, number)
+            if not wait_for_words:
+                found = replace(found, request=request, cell=self._shelf.cell_of(request))
+            ready.append(found)
         return ready, unworded
 
-    def words_for(self, unworded: Sequence[Unworded]) -> Iterator[list[Parked]]:
-        """Have their words written, those of most sends first; gives the sends of a cell when it is written.
+    def words_for(
+        self, plan: CampaignPlan, unworded: Sequence[Unworded]
+    ) -> Generator[list[Parked], None, None]:
+        """Have their words written, those of most sends first; gives sends as soon as their words are there.
 
         A model may take a minute for a cell. No connection is held meanwhile, and the caller may leave
         the rest at any time.
         """
-        cells: dict[str, dict[int, Unworded]] = {}
-        for one in unworded:
-            cells.setdefault(one.request.cell_key(), {})[one.send.id] = one
-        for cell in sorted(cells.values(), key=len, reverse=True):
-            with self._meters.timed("copy"):
-                words = self._shelf.copies_for({send_id: one.request for send_id, one in cell.items()})
-            yield [cell[send_id].worded(found) for send_id, found in words.items()]
+        sends = {one.send.id: one for one in unworded}
+        for words in self._writing.words_for(plan, {send_id: one.request for send_id, one in sends.items()}):
+            yield [sends[send_id].worded(found) for send_id, found in words.items()]
+
+    def _picked(
+        self, plan: CampaignPlan, rest: Sequence[Fit]
+    ) -> tuple[dict[int, History], dict[int, list[Pick]]]:
+        """Histories and picks by customer; who waited for words keeps the picks that these are written for."""
+        stored = {one.send.id: one.send.picks for one in rest if one.send.picks and one.send.copy_id is None}
+        kept = self._picker.still_fit(stored, plan.picking) if stored else {}
+        anew = {one.send.customer_id: one.send.personal for one in rest if one.send.id not in kept}
+        histories, picks = self._picker.pick(anew, plan.picks, plan.picking)
+        if kept:
+            waited = {one.send.customer_id: one.send.personal for one in rest if one.send.id in kept}
+            histories |= self._picker.pick(waited, 0, plan.picking)[0]
+            picks |= {one.send.customer_id: kept[one.send.id] for one in rest if one.send.id in kept}
+        return histories, picks
 
     def _from_store(self, plan: CampaignPlan, worded: Sequence[Fit]) -> list[Ready]:
         """Those whose picks and copy were prepared before, unless a product of them is gone or sold out since."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.audience.checking import still_allowed
-from campaigns.audience.consent import Allowed, states, why_allowed_now
+from campaigns.audience.consent import states, why_allowed_now
 from campaigns.audience.customers import find
 from campaigns.compose.links import SendRef, read_link
-from campaigns.compose.preflight import Finding, check
+from campaigns.compose.preflight import check
+from campaigns.copywriting.request import CopyRequest
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
@@ -23,15 +23,17 @@ from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.frequency import FrequencyCap
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import consent_dates, load_addressees
-from campaigns.flows.letters import Letter, LetterFacts, Letters
+from campaigns.flows.copy_audit import CopyAudit, audit_of_words
+from campaigns.flows.copy_facts import Readers, Told
+from campaigns.flows.letters import LetterFacts, Letters
 from campaigns.flows.live_offers import LiveOffers
 from campaigns.flows.mailed import mailed
 from campaigns.flows.picking import Picker, picks_from_json
 from campaigns.flows.plans import CampaignPlan, load_plan
+from campaigns.flows.preview import Preview
 from campaigns.flows.shown import Showing, ShownPicture
-from campaigns.flows.wording import CopyShelf, copy_language, copy_request
+from campaigns.flows.wording import CopyShelf, Worded, copy_language
 from campaigns.models import Customer
-from campaigns.models.values import Pick
 from campaigns.opentime.place.place import Home, Place, Signal, locate, signal_of
 from campaigns.opentime.place.requester import Requester
 from campaigns.opentime.slots import slot_fields
@@ -86,56 +88,8 @@ class Scene:
         return bool(said) or self.temperature_c is not None or self.wind_kmh is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A mail as this customer would get it, with everything that explains it.
-
-    `held_back` is the reason (audience/verdict.py) why they would not get it now, empty where they would.
-    """
-
-    letter: Letter
-    held_back: str
-    picks: tuple[Pick, ...]
-    shown: dict[str, Choice]
-    pictures: dict[str, ShownPicture]
-    weather: str
-    signal: str
-    findings: tuple[Finding, ...]
-    customer: str
-    tracked: bool
-    beyond_consent: str = ""
-    allowed: Allowed | None = None
-
-    def explained(self) -> dict[str, Any]:
-        """The same without the mail, as JSON-ready values."""
-        return {
-            "customer": self.customer,
-            "subject": self.letter.subject,
-            "held_back": self.held_back or None,
-            "allowed_because": self.allowed.to_json() if self.allowed and self.allowed.granted else None,
-            "weather": self.weather,
-            "place_known_from": self.signal,
-            "open_tracking": self.tracked,
-            "shown_beyond_consent": self.beyond_consent or None,
-            "slots": {name: shown_as(choice) for name, choice in self.shown.items()},
-            "picks": [
-                {
-                    "sku": pick.product.sku,
-                    "title": pick.product.title,
-                    "reason": pick.reason.kind,
-                    "because": pick.reason.because or None,
-                }
-                for pick in self.picks
-            ],
-            "findings": [
-                {"severity": str(f.severity), "code": f.code, "message": f.message} for f in self.findings
-            ],
-        }
-
-
-def shown_as(choice: Choice) -> str:
-    """What a choice is called before people: cards of products by the shop's own number."""
-    return f"card of {choice.product}" if choice.drawing and choice.product else choice.variant_name
+HERE_AND_NOW = Scene()
+"""At home, now, in the weather there."""
 
 
 class Viewing:
@@ -154,6 +108,8 @@ class Viewing:
         offers: LiveOffers,
         showing: Showing,
         cap: FrequencyCap | None = None,
+        currency: str = "USD",
+        known: Callable[[CampaignPlan, Mapping[int, CopyRequest]], Mapping[int, Worded]] | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -166,15 +122,16 @@ class Viewing:
         self._offers = offers
         self._showing = showing
         self._cap = cap
+        self._currency = currency
+        self._known = known
 
-    def preview(self, campaign_id: int, customer: str, scene: Scene | None = None) -> Preview:
+    def preview(self, campaign_id: int, customer: str, scene: Scene = HERE_AND_NOW) -> Preview:
         """The mail of this campaign for this customer (address or external id) in this scene.
 
         Raises:
             NotFound: no such campaign or customer.
             BadInput: an unknown place, weather or requester.
         """
-        scene = scene or Scene()
         with self._db.transaction() as session:
             plan = load_plan(session, campaign_id)
             person = find(session, self._keyring, customer)
@@ -187,10 +144,9 @@ class Viewing:
             place = _place_of(session, scene, person)
         histories, picked = self._picker.pick({person.id: "profiling" in granted}, plan.picks, plan.picking)
         moment = scene.moment or self._clock.now()
-        request = copy_request(
-            plan, addressee, histories[person.id], picked[person.id], self._picker.catalogue, moment
-        )
-        copy = self._shelf.copies_for({0: request})[0].copy
+        told = Told(addressee, histories[person.id], picked[person.id])
+        request = Readers(self._db, self._picker).requests(plan, {0: told}, moment)[0]
+        worded, words = self._worded(plan, request)
         weather = self._weather_of(scene, place)
         tracked = "open_tracking" in granted
         # A scene that was asked for is shown to the marketer; without one, what this customer would get.
@@ -206,7 +162,7 @@ class Viewing:
             ref=SendRef(0, plan.id, 0, tracked),
             addressee=addressee,
             picks=tuple(picked[person.id]),
-            copy=copy,
+            copy=worded.copy,
             language=request.language,
             consent_since=allowed.at.astimezone(UTC).date() if allowed and allowed.granted else None,
         )
@@ -226,6 +182,8 @@ class Viewing:
             tracked,
             _beyond_consent(scene, granted),
             allowed,
+            words,
+            self._currency,
         )
 
     def in_browser(self, token: str) -> str:
@@ -261,6 +219,13 @@ class Viewing:
         shown = {slot.name: choice for slot, choice in zip(plan.slots, last, strict=True)}
         pictures = self._pictures(plan, shown, self._clock.now())
         return self._letters.write(plan, facts, _urls(pictures), pixel=False).rendered.html
+
+    def _worded(self, plan: CampaignPlan, request: CopyRequest) -> tuple[Worded, CopyAudit | None]:
+        """The words that this mail would get: those of the offline writer where a person rejected others."""
+        known = self._known(plan, {0: request}).get(0) if self._known else None
+        worded = known or self._shelf.copies_for({0: request})[0]
+        with self._db.transaction() as session:
+            return worded, audit_of_words(session, plan.id, worded.copy_id, worded.line_ids)
 
     def _weather_of(self, scene: Scene, place: Place | None) -> Weather:
         weather = self._sky_of(scene, place)

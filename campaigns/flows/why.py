@@ -16,14 +16,15 @@ from sqlalchemy.orm import Session
 
 from campaigns.audience.consent import why_allowed
 from campaigns.compose.content import language_of, one_line, reason_words
-from campaigns.copywriting.brief import parse_brief
+from campaigns.copywriting.brief import stored_brief
 from campaigns.copywriting.languages import language_for
 from campaigns.copywriting.placeholders import PlaceholderValues, UnfilledPlaceholder, fill
 from campaigns.core.errors import BadInput
 from campaigns.core.zones import zone_named
 from campaigns.flows.copystore import parts_by_number
 from campaigns.flows.mailed import mailed
-from campaigns.models import Campaign, Customer, Product, Send, SlotServe
+from campaigns.models import Campaign, Customer, Product, Send, SlotServe, WrittenCopyRow
+from campaigns.models.copy import line_ids
 from campaigns.models.values import GENERAL_REASONS, Copy, Reason
 from campaigns.opentime.slots.slot_definition import DEFAULT, EXPIRED
 
@@ -45,7 +46,8 @@ class Explanation:
     `subject` is without the customer's name, and "" where it is not known. `personal` says that suggestions were
     agreed to, `own_reasons` that a pick is there because of what the customer bought or likes, `tracked` that opens and clicks are noted. `placed_by` is how the place
     was known that decided a picture: "home", "opening", or "" where no place did; `by_weather` says that it was
-    the weather there. `agreed_on` and `wording` are of the consent that allowed the mail.
+    the weather there. `agreed_on` and `wording` are of the consent that allowed the mail. `by_model` says whether a
+    language model wrote any of its words, None where that is not known.
     """
 
     subject: str
@@ -59,6 +61,7 @@ class Explanation:
     by_weather: bool
     agreed_on: date | None
     wording: str
+    by_model: bool | None
 
 
 def explain(session: Session, campaign_id: int, customer_id: int, send_id: int) -> Explanation | None:
@@ -84,6 +87,7 @@ def explain(session: Session, campaign_id: int, customer_id: int, send_id: int) 
         by_weather=by_weather,
         agreed_on=_day(allowed.at, customer) if allowed else None,
         wording=allowed.wording if allowed else "",
+        by_model=_by_model(session, send),
     )
 
 
@@ -98,13 +102,19 @@ def _subject(session: Session, send: Send, campaign: Campaign, customer: Custome
     if copy is None:
         return ""
     try:
-        brief = parse_brief(campaign.brief)
+        brief = stored_brief(campaign.brief)
         language = language_for(customer.locale, brief.languages)
         values = PlaceholderValues(language, customer.locale or language, offer=brief.offer)
         return one_line(fill(Copy(copy.subject, "", "", "", (), ""), values).subject)
     except (UnfilledPlaceholder, BadInput):
         # A price of that day, or a name in the midst of the words.
         return ""
+
+
+def _by_model(session: Session, send: Send) -> bool | None:
+    numbers = [number for number in (send.copy_id, *line_ids(send.picks)) if number]
+    writers = set(session.scalars(select(WrittenCopyRow.writer).where(WrittenCopyRow.id.in_(numbers))))
+    return "model" in writers if writers else None
 
 
 def _picks(session: Session, stored: Sequence[Sequence[Any]], language: str) -> tuple[PickedFor, ...]:

@@ -1,74 +1,37 @@
-"""Copy for sends: what the writer is told, and the words kept in parts and put together for each customer."""
+"""Copy for sends: words kept in parts or as a whole, found again by what decides them, and put together."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+import hashlib
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
+from campaigns.copywriting.arranging import arranged
 from campaigns.copywriting.desk import CopyDesk
-from campaigns.copywriting.languages import language_for
-from campaigns.copywriting.request import CopyRequest, PartKeys
-from campaigns.copywriting.splitting import split
+from campaigns.copywriting.offline_writer import OfflineWriter
+from campaigns.copywriting.request import OFFLINE, CopyRequest, PartKeys
+from campaigns.copywriting.usage import Prices
 from campaigns.copywriting.written import WrittenCopy
 from campaigns.core.db import Database
 from campaigns.core.remembering import Remembered, Tokens
-from campaigns.flows.addressees import Addressee
-from campaigns.flows.copystore import NewPart, Part, keep_parts, parts_by_key, parts_by_number, put_together
-from campaigns.flows.plans import CampaignPlan
+from campaigns.flows.copy_facts import copy_language as copy_language
+from campaigns.flows.copy_facts import copy_request as copy_request
+from campaigns.flows.copy_parts import new_parts
+from campaigns.flows.copystore import (
+    NewPart,
+    Part,
+    keep_arranged,
+    keep_parts,
+    parts_by_key,
+    parts_by_number,
+    put_together,
+)
 from campaigns.models.copy import line_ids
-from campaigns.models.values import Copy, Pick, ProductFacts
-from campaigns.recommend.recommender import History
+from campaigns.models.values import Copy, Pick
+
+K = TypeVar("K", bound=Hashable)
 
 _MOST_KEPT = 20_000
-_LAPSED_AFTER_DAYS = 180
-_LOYAL_FROM_PURCHASES = 8
-_SEASONS = ("winter", "winter", "spring", "spring", "spring", "summer", "summer", "summer",
-            "autumn", "autumn", "autumn", "winter")  # fmt: skip
-
-
-def copy_request(
-    plan: CampaignPlan,
-    addressee: Addressee,
-    history: History,
-    picks: Sequence[Pick],
-    catalogue: dict[int, ProductFacts],
-    now: datetime,
-) -> CopyRequest:
-    """What the writer is told about this mail: nothing that names the person."""
-    return CopyRequest(
-        brief=plan.brief,
-        language=copy_language(plan, addressee.locale),
-        stage=_stage(history) if history.personal else "active",
-        favourite_category=_favourite_category(history, catalogue) if history.personal else "",
-        picks=tuple(picks),
-        season=_season(now, addressee.latitude),
-        personal=history.personal,
-    )
-
-
-def copy_language(plan: CampaignPlan, locale: str) -> str:
-    """The language of a mail: the customer's if the brief has it, else the brief's first."""
-    return language_for(locale, plan.brief.languages)
-
-
-def _stage(history: History) -> str:
-    if not len(history.products):
-        return "newcomer"
-    if history.days_ago.min() > _LAPSED_AFTER_DAYS:
-        return "lapsing"
-    return "loyal" if len(history.products) >= _LOYAL_FROM_PURCHASES else "active"
-
-
-def _favourite_category(history: History, catalogue: dict[int, ProductFacts]) -> str:
-    bought = Counter(catalogue[p].category for p in history.products.tolist() if p in catalogue)
-    return min(bought, key=lambda category: (-bought[category], category)) if bought else ""
-
-
-def _season(now: datetime, latitude: float | None) -> str:
-    southern = latitude is not None and latitude < 0
-    return _SEASONS[(now.month - 1 + (6 if southern else 0)) % 12]
 
 
 class Worded(NamedTuple):
@@ -80,17 +43,28 @@ class Worded(NamedTuple):
     line_ids: tuple[int, ...]
 
 
+class _Source(NamedTuple):
+    """Where missing words come from, and what stands for it in the keys."""
+
+    model: str
+    write: Callable[[CopyRequest], WrittenCopy]
+
+
 class CopyShelf:
-    """Heads and lines of copies: read from the database, written by the desk where missing, kept for all.
+    """Copies: read from the database, written by the desk where missing, kept for all.
 
     Customers differ in how parts come together far more than in the parts, so that there are thousands of
     these for a million mails. A part never changes, and those once read are kept in memory. What the desk
     wrote that fits no other mail is kept as a whole. Safe to use from several threads.
     """
 
-    def __init__(self, db: Database, desk: CopyDesk) -> None:
+    def __init__(self, db: Database, desk: CopyDesk, prices: Prices | None = None) -> None:
+        offline = OfflineWriter()
         self._db = db
         self._desk = desk
+        self._prices = prices or Prices()
+        self._wanted = _Source(desk.key_model, lambda request: desk.copy_for(request))
+        self._offline = _Source(OFFLINE, offline.write)
         self._tokens = Tokens()
         self._keys: Remembered[Hashable, str] = Remembered(_MOST_KEPT)
         self._read: Remembered[str, Part] = Remembered(_MOST_KEPT)
@@ -101,23 +75,50 @@ class CopyShelf:
         """Whether missing words come from a model that takes its time."""
         return self._desk.uses_model
 
-    def copies_for(self, requests: Mapping[int, CopyRequest], write: bool = True) -> dict[int, Worded]:
+    @property
+    def model(self) -> str:
+        """What stands for the wanted writer in keys."""
+        return self._wanted.model
+
+    def cell_of(self, request: CopyRequest) -> str:
+        """The key of the cell that a mail with this request belongs to."""
+        if request.granularity == "pick_set":
+            return request.cell_key(self.model)
+        return self._keys_of(request, self.model).head
+
+    def copies_for(self, requests: Mapping[K, CopyRequest], write: bool = True) -> dict[K, Worded]:
         """The words for each key of `requests`.
 
         With `write` False, those of which nobody has written some part yet are left out.
         """
-        done: dict[int, Worded] = {}
-        rest: dict[int, tuple[CopyRequest, PartKeys]] = {}
-        for send, request in requests.items():
-            keys = self._keys_of(request)
-            worded = _worded(keys, self._read)
-            if worded is None:
-                rest[send] = request, keys
-            else:
-                done[send] = worded
-        if rest:
-            done |= self._looked_up(rest, write)
-        return done
+        return self._copies(requests, self._wanted, write)
+
+    def offline_for(self, requests: Mapping[K, CopyRequest]) -> dict[K, Worded]:
+        """The words of the offline writer for each of them, whoever else would be wanted."""
+        return self._copies(requests, self._offline, write=True)
+
+    def parts_of(self, requests: Iterable[CopyRequest]) -> dict[str, Copy]:
+        """What the wanted writer has written of their heads (or wholes) and lines, by key; by one query."""
+        keys: set[str] = set()
+        for request in requests:
+            keys.add(self.cell_of(request))
+            keys.update(self.lines_of(request))
+        return {key: part.copy for key, part in self._known(keys).items()}
+
+    def lines_of(self, request: CopyRequest) -> tuple[str, ...]:
+        """The keys of its lines, in the order of its picks; none where the copy is kept as a whole."""
+        return self._keys_of(request, self.model).lines
+
+    def __contains__(self, key: object) -> bool:
+        """Whether the part under this key is known here to exist."""
+        return key in self._read
+
+    def keep(self, new: Mapping[str, NewPart]) -> None:
+        """Keep parts by their keys; where somebody was faster, theirs stay."""
+        if new:
+            with self._db.transaction() as session:
+                kept = keep_parts(session, new)
+            self._read.keep_all(kept)
 
     def remembered(
         self, sends: Mapping[int, tuple[int | None, Sequence[Sequence[Any]] | None]]
@@ -135,67 +136,103 @@ class CopyShelf:
                 copies[send] = put_together(known[head], told) if told else known[head]
         return copies
 
-    def _looked_up(self, rest: Mapping[int, tuple[CopyRequest, PartKeys]], write: bool) -> dict[int, Worded]:
-        """The same for requests that memory alone does not answer."""
-        # What the offline writer writes is never kept as a whole, so those keys need not be worked out.
-        wholes = {s: PartKeys(self._desk.cell_key(r)) for s, (r, _) in rest.items() if self.slow}
-        asked = {key for _, keys in rest.values() for key in _all_of(keys)}
-        parts = self._known(asked | {whole.head for whole in wholes.values()})
-        done: dict[int, Worded] = {}
-        unwritten: dict[PartKeys, CopyRequest] = {}
-        for send, (request, keys) in rest.items():
-            worded = _worded(keys, parts) or (_worded(wholes[send], parts) if send in wholes else None)
+    def _copies(self, requests: Mapping[K, CopyRequest], source: _Source, write: bool) -> dict[K, Worded]:
+        done: dict[K, Worded] = {}
+        rest: dict[K, tuple[CopyRequest, PartKeys]] = {}
+        for send, request in requests.items():
+            keys = self._keys_of(request, source.model)
+            worded = _worded(keys, self._read)
             if worded is None:
-                unwritten[keys] = request
+                rest[send] = request, keys
             else:
                 done[send] = worded
-        if write and unwritten:
-            written = self._write(unwritten, parts)
-            done |= {send: written[keys] for send, (_, keys) in rest.items() if send not in done}
+        if rest:
+            done |= self._looked_up(rest, source, write)
         return done
 
-    def _write(
-        self, unwritten: Mapping[PartKeys, CopyRequest], parts: dict[str, Part]
-    ) -> dict[PartKeys, Worded]:
-        """Have the missing parts written, and keep them; the words by the keys of `unwritten`."""
+    def _looked_up(
+        self, rest: Mapping[K, tuple[CopyRequest, PartKeys]], source: _Source, write: bool
+    ) -> dict[K, Worded]:
+        """The same for requests that memory alone does not answer."""
+        # What the offline writer writes is never kept as a whole, so those keys need not be worked out.
+        by_model = source.model != OFFLINE
+        wholes = {s: PartKeys(r.cell_key(source.model)) for s, (r, _) in rest.items() if by_model}
+        asked = {key for _, keys in rest.values() for key in _all_of(keys)}
+        parts = self._known(asked | {whole.head for whole in wholes.values()})
+        done: dict[K, Worded] = {}
+        unwritten: dict[K, tuple[CopyRequest, PartKeys]] = {}
+        turned: dict[K, tuple[CopyRequest, PartKeys]] = {}
+        for send, (request, keys) in rest.items():
+            whole = _worded(wholes[send], parts) if send in wholes else None
+            if (worded := _worded(keys, parts)) is not None:
+                done[send] = worded
+            elif whole is None:
+                unwritten[send] = request, keys
+            elif request.granularity == "pick_set":
+                turned[send] = request, keys
+            else:
+                done[send] = whole
+        if turned:
+            done |= self._arranged(turned, {s: parts[wholes[s].head] for s in turned})
+        if write and unwritten:
+            done |= self._write(unwritten, source)
+        return done
+
+    def _arranged(
+        self, turned: Mapping[K, tuple[CopyRequest, PartKeys]], origins: Mapping[K, Part]
+    ) -> dict[K, Worded]:
+        """Words of pick sets in the order of these mails; each order is kept as a copy of its own."""
+        new = {
+            keys.head: (origins[send].number, arranged(origins[send].copy, request))
+            for send, (request, keys) in turned.items()
+        }
+        with self._db.transaction() as session:
+            kept = keep_arranged(session, new)
+        self._read.keep_all(kept)
+        words = {send: _worded(keys, kept) for send, (_, keys) in turned.items()}
+        return {send: found for send, found in words.items() if found is not None}
+
+    def _write(self, unwritten: Mapping[K, tuple[CopyRequest, PartKeys]], source: _Source) -> dict[K, Worded]:
+        """Have the missing parts written, and keep them."""
         new: dict[str, NewPart] = {}
-        found: dict[PartKeys, PartKeys] = {}
+        seen: set[PartKeys] = set()
         # The model may take long: no connection is held while it writes.
-        for wanted, request in unwritten.items():
-            found[wanted] = wanted
-            if not all(key in parts or key in new for key in _all_of(wanted)):
-                written = self._desk.copy_for(request)
+        for request, keys in unwritten.values():
+            known = all(key in new or key in self._read for key in _all_of(keys))
+            if keys not in seen and not known:
+                seen.add(keys)
+                asked = request.canonical() if request.granularity == "pick_set" else request
                 # A stand-in is kept under keys of its own, so that the model is asked again another time.
-                keys = wanted if self._is_wanted(written) else request.part_keys(written.key_model)
-                found[wanted] = _lay_out(written, request, keys, parts, new)
-        if new:
-            with self._db.transaction() as session:
-                kept = keep_parts(session, new)
-            self._read.keep_all(kept)
-            parts = parts | kept
-        return {wanted: worded for wanted, keys in found.items() if (worded := _worded(keys, parts))}
+                new_parts(source.write(asked), asked, self._prices, self._read, new)
+        self.keep(new)
+        requests = {send: request for send, (request, _) in unwritten.items()}
+        found = self._copies(requests, source, write=False)
+        missing = {send: request for send, request in requests.items() if send not in found}
+        return found | self._copies(missing, self._offline, write=True) if missing else found
 
-    def _is_wanted(self, written: WrittenCopy) -> bool:
-        return written.key_model == self._desk.key_model
-
-    def _keys_of(self, request: CopyRequest) -> PartKeys:
-        """Where the wanted words for a request are kept.
+    def _keys_of(self, request: CopyRequest, model: str) -> PartKeys:
+        """Where the words for a request are kept.
 
         The keys take long to work out, so they are found by what tells requests of this process apart.
         """
+        if model != OFFLINE and not request.in_parts:
+            return PartKeys(_key_in_order(request, model))
         token, picks = self._tokens.of, request.picks
-        common = token(request.brief), request.language, request.stage, request.season, request.personal
+        common = (
+            model, token(request.brief), request.language, request.stage, request.season, request.personal,
+            request.variant, request.seed, request.detail,
+        )  # fmt: skip
+        finer = request.shown_favourite, request.favourites, request.engagement, request.style, request.place
         shown = [(token(pick.product), pick.reason.kind) for pick in picks]
-        asked: Hashable = (common, request.shown_favourite, len(picks), *shown[:1])
-        head = self._keys.get(asked) or self._key(asked, request, None)
+        asked: Hashable = (common, finer, len(picks), *shown[:1])
+        head = self._keys.get(asked) or self._key(asked, request, model, None)
         lines = []
         for one, pick in zip(shown, picks, strict=True):
             asked = common, one
-            lines.append(self._keys.get(asked) or self._key(asked, request, pick))
+            lines.append(self._keys.get(asked) or self._key(asked, request, model, pick))
         return PartKeys(head, tuple(lines))
 
-    def _key(self, asked: Hashable, request: CopyRequest, pick: Pick | None) -> str:
-        model = self._desk.key_model
+    def _key(self, asked: Hashable, request: CopyRequest, model: str, pick: Pick | None) -> str:
         key = request.line_key(pick, model) if pick else request.head_key(model)
         self._keys[asked] = key
         return key
@@ -222,6 +259,15 @@ class CopyShelf:
         return known
 
 
+def _key_in_order(request: CopyRequest, model: str) -> str:
+    """Where a whole copy is kept as it reads in this mail: of a pick set, each order has its own."""
+    cell = request.cell_key(model)
+    if request.granularity != "pick_set" or request.canonical() is request:
+        return cell
+    order = "\n".join([cell, *(pick.product.sku for pick in request.picks)])
+    return hashlib.sha256(order.encode()).hexdigest()
+
+
 def _all_of(keys: PartKeys) -> Iterator[str]:
     yield keys.head
     yield from keys.lines
@@ -242,30 +288,3 @@ def _worded(keys: PartKeys, parts: Mapping[str, Part]) -> Worded | None:
         lines.append(line)
     copy = put_together(head.copy, [line.copy for line in lines])
     return Worded(head.number, copy, tuple([line.number for line in lines]))
-
-
-def _lay_out(
-    written: WrittenCopy,
-    request: CopyRequest,
-    keys: PartKeys,
-    known: Collection[str],
-    new: dict[str, NewPart],
-) -> PartKeys:
-    """Add to `new` what of a copy is not kept yet, by `keys`; returns under which it then stands together."""
-    parts = written.parts or split(written.copy, request)
-    laid: dict[str, Copy] = {keys.head: parts.head} if parts.head is not None else {}
-    laid |= {
-        key: Copy("", "", "", "", (line,), "")
-        for key, line in zip(keys.lines, parts.lines, strict=True)
-        if line is not None
-    }
-    if not parts.are_all:
-        keys = PartKeys(written.cell_key)
-        laid[keys.head] = written.copy
-    tokens, verdicts = written.tokens, written.verdicts
-    for key, copy in laid.items():
-        if key not in known and key not in new:
-            new[key] = NewPart(copy, written.writer, written.model, written.prompt_version, verdicts, tokens)
-            # What the writing took is told once, with the first part that it brought.
-            tokens, verdicts = 0, ()
-    return keys

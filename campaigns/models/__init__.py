@@ -5,6 +5,7 @@ Importing this package registers every table with `Base.metadata`.
 
 from campaigns.models.api_key import ApiKey
 from campaigns.models.base import Base
+from campaigns.models.brief import BriefRow
 from campaigns.models.campaign import (
     Campaign,
     CampaignCount,
@@ -16,6 +17,7 @@ from campaigns.models.campaign import (
 from campaigns.models.consent import PURPOSES, ConsentEntry, ConsentHead, ConsentState
 from campaigns.models.contact import ContactPreference, EngagementState, Favourite
 from campaigns.models.copy import WrittenCopyRow
+from campaigns.models.copy_work import CopyAnswer, CopyBatch, CopyCell, CopySpend, ModelServer
 from campaigns.models.customer import Customer
 from campaigns.models.drained_group import DrainedGroup
 from campaigns.models.erasure import Erasure
@@ -41,6 +43,7 @@ __all__ = [
     "SIGNAL_KINDS",
     "ApiKey",
     "Base",
+    "BriefRow",
     "Campaign",
     "CampaignCount",
     "CampaignDay",
@@ -52,12 +55,17 @@ __all__ = [
     "ConsentState",
     "ConsoleUser",
     "ContactPreference",
+    "CopyAnswer",
+    "CopyBatch",
+    "CopyCell",
+    "CopySpend",
     "Customer",
     "DrainedGroup",
     "EngagementState",
     "Erasure",
     "Event",
     "Favourite",
+    "ModelServer",
     "Notice",
     "OpenStateRow",
     "OrderLine",

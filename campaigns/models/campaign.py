@@ -42,13 +42,14 @@ TRANSITIONS: dict[CampaignStatus, frozenset[CampaignStatus]] = {
 
 
 class Campaign(Base):
-    """A campaign as the marketer described it; `brief`, `segment`, `slots`, `delivery`, `picking` are
-    validated JSON.
+    """A campaign as the marketer described it; `brief`, `segment`, `slots`, `delivery`, `picking`, `copy` are
+    validated JSON; `brief_name` and `brief_version` say which kept brief it came from, if any.
 
     `topic` is what customers may mute on their page; `kind` is marketing, or repermission: asks those who never
     look whether they still want mail. `delivery` may have per_second, weight, urgent, local_time, quiet_hours. `summary` is the report as it
     was when the single sends were dropped (flows/retention.py), at `sends_dropped_at`.
-    `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
+    `samples_due_at` is when samples of its copy are to be written, or written again if nobody did until then;
+    None: nobody waits for any. `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
     """
 
     __tablename__ = "campaigns"
@@ -66,6 +67,11 @@ class Campaign(Base):
     slots: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     delivery: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     picking: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    copy: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    copy_forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    brief_name: Mapped[Words]
+    brief_version: Mapped[int | None] = mapped_column(Integer)
+    samples_due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     topic: Mapped[Words]
     kind: Mapped[str] = mapped_column(Text, server_default="marketing")
     audience_size: Mapped[int | None] = mapped_column(Integer)

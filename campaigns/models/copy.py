@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Integer, Text
+from sqlalchemy import BigInteger, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, BigId, CreatedAt, Words
 
 _PLACE_OF_LINE = 4
+_OF_FIRST = re.compile(r"\{(price|stock|link)_1\}")
 
 
 class WrittenCopyRow(Base):
-    """Words with placeholders unfilled; `verdicts` is what the guard said of refused drafts.
+    """Words with placeholders unfilled; `verdicts` is what the guard said of refused drafts, `facts` what the
+    writer was told (copywriting.request.CopyRequest.facts), `offline_fields` the fields that a model did not get right.
 
     `fields` is a values.Copy as JSON, or one without `product_lines` (a head, used above many lines), or one
     of nothing but a single line (of one product, used under many heads). A send's `copy_id` is its head or
@@ -32,6 +35,13 @@ class WrittenCopyRow(Base):
     prompt_version: Mapped[Words]
     verdicts: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     tokens: Mapped[int] = mapped_column(Integer, server_default="0")
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    input_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cached_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    output_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    repairs: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    offline_fields: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     created_at: Mapped[CreatedAt]
 
 
@@ -44,8 +54,8 @@ def line_ids(picks: Sequence[Sequence[Any]] | None) -> tuple[int, ...]:
 
 
 def line_in_place(line: str, number: int) -> str:
-    """A kept line as it reads for pick `number` (from 1): a price in it is that pick's."""
-    return line.replace("{price_1}", f"{{price_{number}}}") if number > 1 and "{" in line else line
+    """A kept line as it reads for pick `number` (from 1): price, stock and link in it are that pick's."""
+    return _OF_FIRST.sub(rf"{{\g<1>_{number}}}", line) if number > 1 and "{" in line else line
 
 
 def assembled_fields(fields: dict[str, Any], lines: Sequence[dict[str, Any]]) -> dict[str, Any]:

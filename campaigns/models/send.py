@@ -59,7 +59,7 @@ class Send(Base):
     `id` is unique over all campaigns. `personal` and `tracked` are the consents to profiling and open_tracking as they were at freezing.
 
     `picks` is a list of [product id, reason kind, because product id, because title].
-    `reason` says why it is held back, failed or uncertain. `intent_at` is when it last became `sending`.
+    `cell_number` is CopyCell.number where a model writes. `reason` says why it is held back, failed or uncertain. `intent_at` is when it last became `sending`.
     `attempts` are those that a relay answered; `unreached` those before which there was none.
     """
 
@@ -91,6 +91,13 @@ class Send(Base):
             "id",
             postgresql_where="claimed_by = '' and status in ('picked','written')",
         ),
+        Index(
+            "ix_sends_of_cell",
+            "campaign_id",
+            "cell_number",
+            "id",
+            postgresql_where="cell_number is not null and claimed_by = '' and status in ('planned','picked')",
+        ),
         {"postgresql_partition_by": "RANGE (campaign_id)"},
     )
 
@@ -106,6 +113,7 @@ class Send(Base):
     tracked: Mapped[bool] = mapped_column(Boolean, server_default="false")
     picks: Mapped[list[Any] | None] = mapped_column(JSONB)
     copy_id: Mapped[int | None] = mapped_column(BigInteger)
+    cell_number: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     unreached: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     claimed_by: Mapped[Words]

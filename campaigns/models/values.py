@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from html import escape
+from typing import NamedTuple
+
+UNKNOWN_STOCK = 1_000_000
+"""What stands for the stock of a shop that does not count it: it has plenty of everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +87,39 @@ class Copy:
     intro: str
     product_lines: tuple[str, ...]
     call_to_action: str
+
+
+class Link(NamedTuple):
+    """Words within a text that lead somewhere; `url` is checked by whoever made it."""
+
+    words: str
+    url: str
+
+
+class LinkedText(str):
+    """A text with links in it: as a plain text each reads "words: <URL>" (RFC 3986, appendix C), in HTML it is an anchor.
+
+    Templates need not know: where they escape, they ask for `__html__`.
+    """
+
+    pieces: tuple[str | Link, ...]
+
+    def __new__(cls, pieces: Sequence[str | Link]) -> LinkedText:
+        """The text of these pieces, in their order."""
+        text = super().__new__(cls, "".join(map(_plain, pieces)))
+        text.pieces = tuple(pieces)
+        return text
+
+    def __html__(self) -> str:
+        return "".join(map(_in_html, self.pieces))
+
+
+def _plain(piece: str | Link) -> str:
+    return piece if isinstance(piece, str) else f"{piece.words}: <{piece.url}>"
+
+
+def _in_html(piece: str | Link) -> str:
+    if isinstance(piece, str):
+        return escape(piece)
+    # The colour is the text's: programs' usual blue cannot be read on dark ground.
+    return f'<a href="{escape(piece.url)}" style="color:inherit;">{escape(piece.words)}</a>'

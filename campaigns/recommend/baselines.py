@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 from threadpoolctl import threadpool_limits
 
 from campaigns.recommend.interactions import Interactions
@@ -98,6 +97,8 @@ def by_weights(weights: sparse.csr_array | Floats) -> Ranker:
 
 def _tfidf(past: Interactions) -> Ranker:
     """Products whose words are like those of what was bought (cosine with the sum of the bought products)."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     vectorizer = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), dtype=np.float32)
     try:
         words = sparse.csr_array(vectorizer.fit_transform(past.catalogue.texts))

@@ -15,7 +15,7 @@ from campaigns.recommend.variety import alike_codes
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-# A product of which the shop has more than this is not counted at all (storage.UNKNOWN_STOCK).
+# A product of which the shop has more than this is not counted at all (values.UNKNOWN_STOCK).
 _COUNTED_STOCK = 999_999
 
 

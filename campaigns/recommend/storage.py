@@ -13,16 +13,13 @@ from sqlalchemy.orm import Session
 from campaigns.core.errors import Refused
 from campaigns.core.log import get_logger
 from campaigns.models import Product, RecommenderModelRow
-from campaigns.models.values import ProductFacts
+from campaigns.models.values import UNKNOWN_STOCK, ProductFacts
 from campaigns.recommend.bulk import read_columns
 from campaigns.recommend.feedback import load_feedback
 from campaigns.recommend.model import RecommenderModel
 from campaigns.recommend.scoring import History
 
 log = get_logger(__name__)
-
-# A shop that does not count its stock has plenty of everything.
-UNKNOWN_STOCK = 1_000_000
 
 # As orders are let in (audience/posted_orders.py, audience/import_merge_rows.py).
 _CLOCKS_AHEAD = timedelta(days=1)

@@ -131,6 +131,11 @@ def may_stand_in(one: ProductFacts, other: ProductFacts) -> bool:
     return one.id != other.id and fits(kind_of(one), kind_of(other))
 
 
+def tells_of_use(tag: str) -> bool:
+    """Whether a tag (folded) tells what a thing is or is for, and not when or how it is sold."""
+    return not tag.startswith(_NO_USE)
+
+
 def fits(one: _Kind, other: _Kind) -> bool:
     """The gates; each is the same in both directions."""
     return (
@@ -149,7 +154,7 @@ def kind_of(product: ProductFacts) -> _Kind:
     return _Kind(
         category=folded(product.category),
         sort=_nouns(_words_of(product.category)),
-        uses=frozenset(tag for tag in tags if not tag.startswith(_NO_USE) and plain_words(tag) not in LOOKS),
+        uses=frozenset(tag for tag in tags if tells_of_use(tag) and plain_words(tag) not in LOOKS),
         nouns=_nouns(words),
         brand=folded(product.brand),
         price=float(product.price),

@@ -8,13 +8,15 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from campaigns.recommend.sparserows import keep_largest, nothing, row_blocks, stack
 
 
 def text_vectors(texts: Sequence[str]) -> sparse.csr_array:
     """(P, words) float32 TF-IDF with rows of length 1; a text without words is a row of zeros."""
+    # Imported where it is used: it takes more than a second, and only who trains needs it.
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
     words_of = vectorizer.build_analyzer()
     if not any(words_of(text) for text in texts):

@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 
 from campaigns.core.embedded import make_private
+from campaigns.flows.briefs import Briefs
+from campaigns.flows.copy_report import CopyReporting
+from campaigns.flows.copy_samples import CopySamples, written_by
 from campaigns.flows.hosting import Hosting
 from campaigns.flows.importing import Importing
 from campaigns.flows.looking import Looking
 from campaigns.flows.own_data import OwnData
+from campaigns.flows.plans import Plans
 from campaigns.flows.rights import Rights
 from campaigns.flows.shop_events import ShopEvents
 from campaigns.flows.training import Training
@@ -76,6 +80,24 @@ class Runtime(ConsentParts):
         return Hosting(self.db, self.settings.public_url)
 
     @cached_property
+    def briefs(self) -> Briefs:
+        return Briefs(self.db, self.clock)
+
+    @cached_property
+    def copy_reporting(self) -> CopyReporting:
+        return CopyReporting(self.db, self.clock, self.settings.llm_currency)
+
+    @cached_property
+    def copy_samples(self) -> CopySamples:
+        return CopySamples(
+            db=self.db,
+            clock=self.clock,
+            jobs=self.jobs,
+            planned=lambda number: self.copy_forecast.planned_requests(number),
+            words=written_by(Plans(self.db), self.shelf, self.copy_writing),
+        )
+
+    @cached_property
     def training(self) -> Training:
         return Training(
             self.db, self.clock, self.settings.training_seconds, self.settings.privacy_epsilon
@@ -117,4 +139,6 @@ class Runtime(ConsentParts):
             self.offers,
             self.showing,
             self.settings.cap,
+            self.settings.llm_currency,
+            self.copy_writing.known,
         )

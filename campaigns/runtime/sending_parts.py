@@ -10,9 +10,11 @@ from campaigns.compose.link_probe import SERVICE as LINK_SERVICE
 from campaigns.compose.link_probe import LinkProbe, WebLinkProbe
 from campaigns.compose.links import LinkMaker
 from campaigns.compose.spam_judge import SpamJudge, installed_judge
+from campaigns.copywriting.crew import Crew
 from campaigns.copywriting.desk import CopyDesk
 from campaigns.copywriting.model_writer import ModelWriter
 from campaigns.copywriting.offline_writer import OfflineWriter
+from campaigns.copywriting.usage import Prices
 from campaigns.core.public_http import PublicHttp
 from campaigns.delivery.buckets import Buckets
 from campaigns.delivery.capture import CaptureTransport
@@ -29,8 +31,16 @@ from campaigns.flows.batches import BatchLine
 from campaigns.flows.bounces import Policy
 from campaigns.flows.campaigns import Campaigns
 from campaigns.flows.claims import Claims
+from campaigns.flows.copy_answers import AnswersInDatabase
+from campaigns.flows.copy_batches import CopyBatches
+from campaigns.flows.copy_fallback import FallbackStop
+from campaigns.flows.copy_forecast import CopyForecast
+from campaigns.flows.copy_planned import PlannedAudience
+from campaigns.flows.copy_purse import CampaignPurse
+from campaigns.flows.copy_writing import CopyWriting
 from campaigns.flows.left_behind import LeftBehind
 from campaigns.flows.letters import Letters
+from campaigns.flows.model_servers import WaysInDatabase
 from campaigns.flows.picking import Picker
 from campaigns.flows.preflight import Preflight
 from campaigns.flows.reconciling import Reconciling
@@ -52,17 +62,24 @@ class SendingParts(Basis):
     """From a planned send to what became of it."""
 
     @cached_property
-    def desk(self) -> CopyDesk:
+    def model_writer(self) -> ModelWriter | None:
+        """The language model, if one is set; whoever writes with it in this process shares its pace."""
         settings = self.settings
-        writer = None
-        if settings.uses_model:
-            writer = ModelWriter(
-                base_url=settings.openai_base_url,
-                api_key=settings.openai_api_key,
-                model=settings.llm_model,
-                timeout=settings.llm_timeout,
-            )
-        return CopyDesk(writer, OfflineWriter())
+        if not settings.uses_model:
+            return None
+        return ModelWriter(
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_api_key,
+            model=settings.llm_model,
+            timeout=settings.llm_timeout,
+            most=settings.llm_concurrency,
+            answers=AnswersInDatabase(self.db),
+            ways=WaysInDatabase(self.db),
+        )
+
+    @cached_property
+    def desk(self) -> CopyDesk:
+        return CopyDesk(self.model_writer, OfflineWriter())
 
     @cached_property
     def outlet(self) -> Outlet:
@@ -138,6 +155,7 @@ class SendingParts(Basis):
             self.settings.cap,
             lambda number: self.preflight.run(number),
             self.shop_terms,
+            self.prices,
         )
 
     @cached_property
@@ -154,8 +172,42 @@ class SendingParts(Basis):
         return Picker(self.db, self.shop_terms)
 
     @cached_property
+    def prices(self) -> Prices:
+        """What the model costs, as far as the settings say."""
+        settings = self.settings
+        return Prices(
+            settings.llm_input_price,
+            settings.llm_cached_price,
+            settings.llm_output_price,
+            settings.llm_currency,
+        )
+
+    @cached_property
     def shelf(self) -> CopyShelf:
-        return CopyShelf(self.db, self.desk)
+        return CopyShelf(self.db, self.desk, self.prices)
+
+    @cached_property
+    def copy_writing(self) -> CopyWriting:
+        crew = Crew(self.desk, self.settings.llm_concurrency, self.stopping)
+        return CopyWriting(self.db, self.shelf, crew, self.picker, self.prices, self.stopping)
+
+    @cached_property
+    def copy_forecast(self) -> CopyForecast:
+        audience = PlannedAudience(self.db, self.clock, self.keyring, self.picker, self.settings.cap)
+        concurrency = self.settings.llm_concurrency
+        return CopyForecast(self.db, self.clock, audience, self.shelf, self.prices, concurrency)
+
+    @cached_property
+    def copy_batches(self) -> CopyBatches:
+        return CopyBatches(
+            db=self.db,
+            clock=self.clock,
+            writer=self.model_writer,
+            shelf=self.shelf,
+            planned=lambda number: self.copy_forecast.planned_requests(number),
+            prices=self.prices,
+            purse=lambda number, terms: CampaignPurse(self.db, number, terms, self.prices),
+        )
 
     @property
     def lease(self) -> timedelta:
@@ -165,7 +217,9 @@ class SendingParts(Basis):
     @cached_property
     def tailor(self) -> Tailor:
         cap = self.settings.cap
-        return Tailor(self.db, self.clock, self.keyring, self.picker, self.shelf, self.meters, cap)
+        return Tailor(
+            self.db, self.clock, self.keyring, self.picker, self.shelf, self.copy_writing, self.meters, cap
+        )
 
     @cached_property
     def claims(self) -> Claims:
@@ -222,11 +276,14 @@ class SendingParts(Basis):
     def wordsmith(self) -> Wordsmith:
         return Wordsmith(
             db=self.db,
+            clock=self.clock,
             jobs=self.jobs,
             tailor=self.tailor,
             claims=self.claims,
             outlet=self.outlet,
+            fallback=FallbackStop(self.db, self.clock, self.meters),
             lease=self.lease,
+            crew=self.settings.llm_concurrency,
             stopping=self.stopping,
         )
 

@@ -25,6 +25,7 @@ from campaigns.core.errors import NotFound
 from campaigns.models import (
     ConsentState,
     ContactPreference,
+    CopyCell,
     Customer,
     EngagementState,
     Erasure,
@@ -205,6 +206,29 @@ def test_the_copy_explains_every_mail(
     assert because["hash"] == entries[because["position"] - 1]["hash"]
     with pytest.raises(NotFound):
         exported(session, keyring, "stranger@shop.example")
+
+
+@pytest.mark.parametrize("granularity", ["customer", "cell"])
+def test_words_that_a_model_wrote_for_one_customer_go_with_them(
+    session: UnitOfWork, keyring: KeyRing, known: int, campaign_id: int, granularity: str
+) -> None:
+    told = {"granularity": granularity, "reader": {"place": "Tromsø"}, "picks": [{"sku": "J1"}]}
+    words = WrittenCopyRow(content_hash="w", fields={"subject": "To you"}, writer="model", facts=told)
+    session.add(words)
+    session.flush()
+    cell = CopyCell(campaign_id=campaign_id, key="w", facts=told, copy_id=words.id, state="written")
+    session.add(cell)
+    session.scalars(select(Send).where(Send.customer_id == known)).one().copy_id = words.id
+    session.flush()
+    [mail] = exported(session, keyring, "ada@shop.example")["sends"]
+    assert mail["copy_told"] == {"granularity": granularity, "reader": {"place": "Tromsø"}}
+    erase_by_id(session, keyring, known, NOW)
+    left = session.scalars(select(WrittenCopyRow).where(WrittenCopyRow.content_hash == "w")).all()
+    session.refresh(cell)
+    if granularity == "customer":
+        assert left == [] and (cell.facts, cell.copy_id, cell.state) == ({}, None, "written")
+    else:
+        assert len(left) == 1 and cell.facts == told
 
 
 def test_what_a_worker_writes_after_the_erasure_is_forgotten_too(

@@ -6,7 +6,9 @@ import re
 
 import pytest
 from copywriting_samples import LANGUAGES, OFFER, a_brief, a_pick, a_request
+from markupsafe import escape
 
+from campaigns.copywriting.guard import check_text
 from campaigns.copywriting.placeholders import (
     PlaceholderValues,
     UnfilledPlaceholder,
@@ -14,7 +16,7 @@ from campaigns.copywriting.placeholders import (
     fill,
     without_name,
 )
-from campaigns.models.values import Copy
+from campaigns.models.values import UNKNOWN_STOCK, Copy
 
 
 def a_copy(text: str) -> Copy:
@@ -94,10 +96,100 @@ def test_what_has_no_value_is_an_error() -> None:
 
 
 def test_placeholders_follow_the_facts() -> None:
-    unpriced = a_pick(2, price=a_pick().product.price * 0)
-    assert allowed_placeholders(a_request(picks=(a_pick(1), unpriced))) == {"first_name", "price_1"}
+    unpriced = a_pick(2, price=a_pick().product.price * 0, stock=UNKNOWN_STOCK)
+    request = a_request(picks=(a_pick(1), unpriced))
+    assert allowed_placeholders(request) == {"first_name", "price_1", "stock_1"}
     offer = a_request(picks=(), brief=a_brief(offer={"code": "X"}))
     assert allowed_placeholders(offer) == {"first_name", "offer_code"}
+    money = {"amount": {"amount": 5, "currency": "EUR"}, "starts": "2026-02-01", "ends": "2026-03-01"}
+    dated = a_request(picks=(), brief=a_brief(offer=money))
+    assert allowed_placeholders(dated) == {"first_name", "offer_amount", "offer_starts", "offer_ends"}
+
+
+def test_links_are_for_texts_that_can_hold_them() -> None:
+    nameless = a_pick(3, title="Buy two, get one free")
+    request = a_request(picks=(a_pick(1), a_pick(2), nameless))
+    links = {"link_1", "link_2", "shop_link"}
+    for field in ("intro", "product_lines[0]", "product_lines[2]"):
+        assert allowed_placeholders(request, field) - allowed_placeholders(request) == links
+    for field in ("subject", "preheader", "headline", "call_to_action"):
+        assert allowed_placeholders(request, field) == allowed_placeholders(request)
+    assert check_text("intro", "See {link_1} in {shop_link}", request) == []
+    assert check_text("product_lines[0]", "See {link_1}", request) == []
+    assert [fault.rule for fault in check_text("subject", "See {link_1}", request)] == ["placeholder"]
+    assert [fault.rule for fault in check_text("intro", "See {link_3}", request)] == ["placeholder"]
+
+
+@pytest.mark.parametrize(
+    ("language", "locale", "pieces", "expected"),
+    [
+        ("en", "en_GB", 12, "12 in stock"),
+        ("en", "en_GB", 1, "1 in stock"),
+        ("en", "en_US", 1234, "1,234 in stock"),
+        ("de", "de_DE", 1, "1 Stück auf Lager"),
+        ("de", "de_CH", 12345, "12’345 Stück auf Lager"),
+        ("fr", "fr_FR", 1, "1 pièce en stock"),
+        ("fr", "fr_FR", 12, "12 pièces en stock"),
+        ("es", "es_ES", 1, "1 unidad en stock"),
+        ("es", "es_MX", 30, "30 unidades en stock"),
+    ],
+)
+def test_stock_is_told_in_the_language(language: str, locale: str, pieces: int, expected: str) -> None:
+    assert in_line("Dry, {stock_1}.", language, locale, stock=pieces) == f"Dry, {expected}."
+
+
+@pytest.mark.parametrize("pieces", [0, -1, UNKNOWN_STOCK])
+def test_a_stock_that_nobody_knows_is_not_spoken_of(pieces: int) -> None:
+    assert in_line("Dry, {stock_1}. For {price_1}", "en", "en_GB", stock=pieces) == "Dry. For €1,129.90"
+
+
+@pytest.mark.parametrize(
+    ("language", "locale", "expected"),
+    [
+        ("en", "en_GB", "€7.50 from 1 February 2026"),
+        ("de", "de_DE", "7,50 € from 1. Februar 2026"),
+        ("fr", "fr_FR", "7,50 € from 1 février 2026"),
+        ("es", "es_ES", "7,50 € from 1 de febrero de 2026"),
+    ],
+)
+def test_an_offer_may_be_in_money(language: str, locale: str, expected: str) -> None:
+    offer = {"amount": {"amount": "7.5", "currency": "EUR"}, "starts": "2026-02-01"}
+    request = a_request(brief=a_brief(offer=offer), language=language)
+    copy = fill(a_copy("{offer_amount} from {offer_starts}"), PlaceholderValues.of(request, "", locale))
+    assert re.sub(r"[\u00a0\u202f]", " ", copy.subject) == expected
+
+
+def in_line(text: str, language: str, locale: str, **product: int) -> str:
+    request = a_request(picks=(a_pick(1, **product),), language=language)
+    copy = Copy("", "", "", "", (text,), "")
+    line = fill(copy, PlaceholderValues.of(request, "", locale)).product_lines[0]
+    return re.sub(r"[\u00a0\u202f]", " ", line)
+
+
+def test_links_read_as_words_and_lead_somewhere() -> None:
+    request = a_request(picks=(a_pick(1, title="Rolltop & Co"), a_pick(2)))
+    values = PlaceholderValues.of(request, "Ana", "en_GB", shop="Fjell & Fern")
+    copy = Copy("", "", "", "{first_name}, see {link_1}.\nOr <all> in {shop_link}", ("plain {price_1}",), "")
+    filled_in = fill(copy, values, lambda name: f"https://x.example/?to={name}&a=1")
+    assert filled_in.intro == (
+        "Ana, see Rolltop & Co: <https://x.example/?to=link_1&a=1>.\n"
+        "Or <all> in Fjell & Fern: <https://x.example/?to=shop_link&a=1>"
+    )
+    assert escape(filled_in.intro) == (
+        'Ana, see <a href="https://x.example/?to=link_1&amp;a=1" style="color:inherit;">Rolltop &amp; Co</a>.\n'
+        'Or &lt;all&gt; in <a href="https://x.example/?to=shop_link&amp;a=1" style="color:inherit;">'
+        "Fjell &amp; Fern</a>"
+    )
+    assert type(filled_in.product_lines[0]) is str
+    assert fill(copy, values).intro == "Ana, see Rolltop & Co.\nOr <all> in Fjell & Fern"
+
+
+def test_a_name_cannot_bring_a_link_of_its_own() -> None:
+    values = PlaceholderValues.of(a_request(), "{link_1}", "en_GB", shop="Fjell")
+    copy = fill(
+        Copy("", "", "", "Hi {first_name}, {shop_link}", (), ""), values, lambda name: f"https://{name}"
+    )
+    assert copy.intro == "Hi {link_1}, Fjell: <https://shop_link>"
 
 
 def test_a_name_that_cannot_be_missing_stays_visible() -> None:

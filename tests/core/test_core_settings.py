@@ -12,7 +12,8 @@ import pytest
 
 from campaigns.core.errors import NotConfigured
 from campaigns.core.log import bind_trace, configure_logging, current_trace, get_logger
-from campaigns.core.settings import SmtpAddress, load_settings
+from campaigns.core.server_addresses import SmtpAddress
+from campaigns.core.settings import load_settings
 
 
 def test_everything_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.transport import OutgoingMail
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from campaigns.core.settings import ImapAddress
+from campaigns.core.server_addresses import ImapAddress
 
 USER, PASSWORD = "bounces", "s3cret/with@signs"
 

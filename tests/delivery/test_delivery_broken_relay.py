@@ -9,7 +9,7 @@ import time
 import pytest
 from delivery_servers import CLOSE, DRIP, HANG, RESET, ScriptedRelay, a_mail
 
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.smtp import SmtpTransport
 from campaigns.delivery.transport import Kind, Outcome
 

@@ -12,7 +12,7 @@ from delivery_servers import Relay, ScriptedRelay, a_mail
 
 from campaigns.core.clock import SystemClock
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.buckets import Buckets
 from campaigns.delivery.capture import CaptureTransport, list_captured
 from campaigns.delivery.classify import Phase

@@ -22,7 +22,7 @@ SUBJECT = re.compile(rb"Subject: (\d+)\r\n")
 SENDER = """
 import sys
 from pathlib import Path
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.journal import Journal
 from campaigns.delivery.journaled import JournaledTransport
 from campaigns.delivery.smtp import SmtpTransport

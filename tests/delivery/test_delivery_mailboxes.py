@@ -16,7 +16,7 @@ from imap_server import PASSWORD, USER, ImapServer
 from test_delivery_tls_auth import Trust
 
 from campaigns.core.errors import BadInput, ServiceUnavailable
-from campaigns.core.settings import ImapAddress
+from campaigns.core.server_addresses import ImapAddress
 from campaigns.delivery.inbound.arrived import MOST_BYTES
 from campaigns.delivery.inbound.imap import ImapMailbox
 from campaigns.delivery.inbound.mailbox import FakeMailbox, Mailbox

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from delivery_servers import DRIP, HANG, ScriptedRelay, a_mail
 
+from campaigns.core.server_addresses import SmtpAddress
+from campaigns.delivery.abandoning import OutOfPatience, while_patient
 from campaigns.delivery.patience import Patience
 from campaigns.delivery.smtp import SmtpTransport
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail
@@ -75,3 +79,65 @@ def test_who_is_not_asked_any_more_has_patience_again() -> None:
     assert patience.over
     asked = False
     assert not patience.over
+
+
+def test_a_resolver_that_does_not_answer_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, usual = threading.Event(), socket.getaddrinfo
+
+    def slow(*args: Any, **options: Any) -> Any:
+        answered.wait(30)
+        return usual(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with ScriptedRelay() as relay:
+        (outcome,), took = send_while_asked_to_end(relay)
+        answered.set()
+    assert outcome.kind is Kind.UNREACHED
+    assert "this process is to end" in outcome.reply
+    assert SECONDS - 0.1 < took < SECONDS + 1
+
+
+def test_a_greeting_of_tls_that_does_not_come_is_left_behind() -> None:
+    asked = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = SmtpAddress(f"smtp://127.0.0.1:{silent.getsockname()[1]}?tls=implicit")
+        transport = SmtpTransport(address, "shop.example", patience=Patience(asked.is_set, SECONDS))
+        asked.set()
+        began = time.monotonic()
+        (outcome,) = transport.send_group([a_mail(0)])
+        took = time.monotonic() - began
+    assert "this process is to end" in outcome.reply
+    assert SECONDS - 0.1 < took < SECONDS + 1
+
+
+def test_what_comes_of_a_step_that_was_left_behind_is_put_away() -> None:
+    done, put_away = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        done.wait(30)
+        return "connection"
+
+    def away(made: str) -> None:
+        assert made == "connection"
+        put_away.set()
+
+    asked = False
+
+    def stopping() -> bool:
+        nonlocal asked
+        first, asked = not asked, True
+        return not first
+
+    with pytest.raises(OutOfPatience):
+        while_patient(slow, Patience(stopping, 0.0), away)
+    assert not put_away.is_set()
+    done.set()
+    assert put_away.wait(5)
+
+
+def test_an_error_of_the_step_is_raised() -> None:
+    def fails() -> None:
+        raise ConnectionRefusedError("nobody there")
+
+    with pytest.raises(ConnectionRefusedError, match="nobody there"):
+        while_patient(fails, Patience(), lambda made: None)

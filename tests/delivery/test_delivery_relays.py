@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_delivery_gate import a_gate
 
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.fake import (
     ACCEPTED,
     BROKEN_AFTER_THE_DOT,

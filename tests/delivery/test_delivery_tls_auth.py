@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from delivery_servers import Relay, a_mail
 
-from campaigns.core.settings import SmtpAddress
+from campaigns.core.server_addresses import SmtpAddress
 from campaigns.delivery.smtp import SmtpTransport
 from campaigns.delivery.transport import Kind, Outcome
 

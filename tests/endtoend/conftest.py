@@ -26,6 +26,8 @@ class Command:
             "HOME": str(home),
             "TAILORMAIL_DATA_DIR": str(folder),
             "PYTHONPATH": str(ROOT),
+            # How well a model is tuned is told by tests/recommend.
+            "TAILORMAIL_TRAINING_SECONDS": "3",
         }
 
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:

@@ -75,9 +75,6 @@ def test_the_retail_data_gets_a_campaign_of_its_own(
     command: Command, retail: Path, sink: tuple[Sink, int], tmp_path: Path
 ) -> None:
     kept, port = sink
-    command.environment["TAILORMAIL_TRAINING_SECONDS"] = (
-        "5"  # how well it is tuned is told by tests/recommend
-    )
     command.environment["TAILORMAIL_SMTP_URL"] = f"smtp://127.0.0.1:{port}?tls=none"
     for kind in ("customers", "products", "orders", "consents"):
         told = command.json("import", kind, str(retail / f"{kind}.csv.gz"))

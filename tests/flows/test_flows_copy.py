@@ -12,10 +12,10 @@ from campaigns.copywriting.fake_server import ScriptedModelServer
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.demo.inbox import read_inbox
-from campaigns.models import WrittenCopyRow
+from campaigns.models import CampaignStatus, WrittenCopyRow
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import approved, fill_shop, let_time_pass, make_runtime, send_all
+from tests.shop import approved, fill_shop, let_time_pass, make_runtime, send_all, send_on
 
 
 @pytest.fixture
@@ -48,19 +48,38 @@ def test_the_models_copy_is_kept_by_cell_and_reused(
     assert len(server.requests) == asked, "the same cells again cost no further call"
 
 
-@pytest.mark.parametrize("by_model", ["server_error", "refusal", "obeys_injection", "hang"], indirect=True)
+@pytest.mark.parametrize("by_model", ["server_error", "refusal", "hang"], indirect=True)
 def test_the_mail_goes_out_whatever_the_model_does(
     by_model: tuple[Runtime, ScriptedModelServer], sample: SampleFiles
 ) -> None:
     runtime, _ = by_model
     campaign_id = approved(runtime, sample)
     send_all(runtime, campaign_id)
+    assert runtime.campaigns.status(campaign_id) == CampaignStatus.PAUSED
+    assert "cells have no words of the model" in runtime.campaigns.show(campaign_id)["paused_because"]
+    runtime.campaigns.resume(campaign_id, "test")
+    send_on(runtime, campaign_id)
     report = runtime.reporting.report(campaign_id)
     assert report.failed == 0
     assert report.copy_writers == {"offline": report.sent}
+    assert len(list(read_inbox(runtime.settings.captured_mail, campaign_id))) == report.sent == 55
+
+
+@pytest.mark.parametrize("by_model", ["obeys_injection"], indirect=True)
+def test_what_an_injection_made_the_model_write_is_in_no_mail(
+    by_model: tuple[Runtime, ScriptedModelServer], sample: SampleFiles
+) -> None:
+    runtime, _ = by_model
+    campaign_id = approved(runtime, sample)
+    send_all(runtime, campaign_id)
     inbox = list(read_inbox(runtime.settings.captured_mail, campaign_id))
-    assert len(inbox) == report.sent
+    assert len(inbox) == 55
     assert not any("50% off" in mail.html or "evil.example" in mail.html for mail in inbox)
+    with runtime.db.transaction() as session:
+        states = session.execute(text("select state, count(*) from copy_cells group by 1")).all()
+        offline = session.scalars(select(WrittenCopyRow.offline_fields)).all()
+    assert {state for state, _ in states} == {"partly_offline"}
+    assert ["subject", "intro"] in offline, "only the fields that broke rules are the offline writer's"
 
 
 @pytest.mark.parametrize("by_model", ["good"], indirect=True)

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from campaigns.copywriting.request import CopyRequest
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.flows import counters
 from campaigns.flows.batches import _Run
 from campaigns.flows.claims import ClaimedSend
 from campaigns.flows.counters import counts, recount
+from campaigns.flows.plans import load_plan
 from campaigns.flows.send_moves import Intent, Move, begin
 from campaigns.flows.tailoring import Unworded
 from campaigns.models import SendStatus
@@ -50,7 +52,10 @@ def test_two_workers_that_close_their_batches_at_once_do_not_deadlock(
             session, campaign_id, {SendStatus.CLAIMED: -5, SendStatus.SENDING: 5}, putting_off.worker
         )
     putting_off.ended = [Move(n, SendStatus.PLANNED, "deferred") for n in ids]
-    unworded: list[Any] = [Unworded(send, [], None) for send in parked]  # type: ignore[arg-type]
+    with shop.db.transaction() as session:
+        brief = load_plan(session, campaign_id).brief
+    request = CopyRequest(brief, "en", "active", "", (), "winter", personal=False)
+    unworded = [Unworded(send, [], request, "a cell") for send in parked]
 
     both_have_counted = Barrier(2)
     usual = counters.add_counts
@@ -64,8 +69,8 @@ def test_two_workers_that_close_their_batches_at_once_do_not_deadlock(
         monkeypatch.setattr(f"campaigns.flows.{module}.add_counts", counted_at_once)
     with ThreadPoolExecutor(2) as pool:
         ends = [
-            pool.submit(shop.line._close, parking, unworded),
-            pool.submit(other.line._close, putting_off, []),
+            pool.submit(shop.line._close, parking, [], unworded),
+            pool.submit(other.line._close, putting_off, [], []),
         ]
         for end in ends:
             end.result(timeout=30)

@@ -260,7 +260,7 @@ def test_a_mail_that_breaks_the_program_fails_alone(
     shop: Runtime, sample: SampleFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     campaign_id = started(shop, sample)
-    usual = shop.letters.write
+    usual = shop.letters.prepare
     numbers = iter(range(1000))
 
     def breaks_once(*args: object) -> object:
@@ -268,7 +268,7 @@ def test_a_mail_that_breaks_the_program_fails_alone(
             raise RuntimeError("somebody@example.com")
         return usual(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(shop.letters, "write", breaks_once)
+    monkeypatch.setattr(shop.letters, "prepare", breaks_once)
     shop.sending.work()
     now = status_of(shop, campaign_id)
     assert (now["sent"], now["failed"]) == (54, 1)

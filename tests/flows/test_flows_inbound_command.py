@@ -19,7 +19,8 @@ from sqlalchemy import select
 from campaigns.compose.return_path import return_path, unsubscribe_address
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import NotConfigured, ServiceUnavailable
-from campaigns.core.settings import ImapAddress, load_settings
+from campaigns.core.server_addresses import ImapAddress
+from campaigns.core.settings import load_settings
 from campaigns.delivery.inbound.mailbox import FakeMailbox
 from campaigns.delivery.inbound.maildir import MaildirMailbox
 from campaigns.flows.collecting import collect

@@ -21,7 +21,7 @@ from campaigns.core.clock import SystemClock
 from campaigns.core.db import Database
 from campaigns.flows.askers import Asker
 from campaigns.flows.sent_today import SentToday, domain_of
-from campaigns.models import Campaign, Send
+from campaigns.models import Campaign, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.partitions import drop_extra_partitions
@@ -172,6 +172,7 @@ def live_through_everything(runtime: Runtime) -> None:
         send = session.scalars(
             select(Send).where(Send.campaign_id == 1, Send.tracked, Send.status == "sent").limit(1)
         ).one()
+    ask_for_words(runtime)
     sign = runtime.signer.sign
     for slot in (0, PIXEL_SLOT):
         runtime.opening.picture(sign("open", 1, send.id, slot), READER)
@@ -184,6 +185,17 @@ def live_through_everything(runtime: Runtime) -> None:
     runtime.open_states.warm(1)
     runtime.engagement.run()
     assert runtime.recovery.sweep().sends == {"planned": 1}, "one worker of another machine had died"
+
+
+def ask_for_words(runtime: Runtime) -> None:
+    """What a worker asks who writes by a model, though nobody waits for words."""
+    claims, now = runtime.claims, runtime.clock.now()
+    with runtime.db.transaction() as session:
+        assert not claims.take_of_cells(session, 1, [1, 2], 10, "here:test")
+        assert not claims.take_put_off_of_cells(session, 1, [1, 2], 10, "here:test", now)
+        assert not claims.take_put_off(session, 1, 0, 10, "here:test", now)
+        assert not claims.take_waiting(session, 1, SendStatus.PICKED, 10, "here:test")
+        assert not claims.take_fresh(session, 1, 10, "here:test")
 
 
 def plans(connection: psycopg.Connection[Any], sql: str, literals: tuple[str, ...]) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.compose.content import language_of, reason_words
@@ -13,6 +13,7 @@ from campaigns.core.errors import BadToken
 from campaigns.flows.askers import Asker
 from campaigns.flows.why import Explanation
 from campaigns.models import ConsentEntry, Customer, Product, Send, SlotServe, WrittenCopyRow
+from campaigns.models.copy import line_ids
 from campaigns.models.values import Reason
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -74,6 +75,7 @@ def test_it_tells_of_each_mail_what_the_mail_said(sent: Runtime) -> None:
         assert abs((told.agreed_on - entry.at.astimezone(UTC).date()).days) <= 1
         assert abs((told.sent_on - send.sent_at.astimezone(UTC).date()).days) <= 1
         assert (told.personal, told.tracked) == (send.personal, send.tracked)
+        assert told.by_model is False
         assert told.own_reasons <= told.personal
         kinds.add((told.personal, told.own_reasons))
     assert kinds == {(True, True), (True, False), (False, False)}
@@ -145,3 +147,15 @@ def test_nothing_is_told_of_other_peoples_mail_or_of_what_is_gone(sent: Runtime)
         sent.preferences.why(sign("view", first.campaign_id, first.id))
     sent.rights.erase_of(first.customer_id)
     assert sent.preferences.why(token(sent, first)) is None
+
+
+def test_it_tells_whether_a_model_wrote_any_of_the_words(sent: Runtime) -> None:
+    send = a_send(sent)
+    with sent.db.transaction() as session:
+        session.execute(
+            update(WrittenCopyRow).where(WrittenCopyRow.id == line_ids(send.picks)[0]).values(writer="model")
+        )
+    assert why(sent, send).by_model is True
+    with sent.db.transaction() as session:
+        session.execute(delete(WrittenCopyRow))
+    assert why(sent, send).by_model is None

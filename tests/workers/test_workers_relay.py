@@ -94,7 +94,7 @@ def test_pause_cancel_urgency_and_a_deployment_in_front_of_a_slow_relay(
             begin = time.monotonic()
             worker.terminate()
             worker.wait(30)
-            assert time.monotonic() - begin < 15  # 10 are promised, to a machine that is not testing as well
+            assert time.monotonic() - begin < 10
             assert _statuses(told, big) <= {"planned", "sent", "held_back"}, "and all was given back"
         with at_work(told, relay):
             before = len(relay.arrivals(told, big))
@@ -160,7 +160,7 @@ def test_a_relay_that_hangs_does_not_hold_up_a_deployment(told: Runtime, bigger:
             begin = time.monotonic()
             worker.terminate()
             worker.wait(30)
-            assert time.monotonic() - begin < 15  # 10 are promised, to a machine that is not testing as well
+            assert time.monotonic() - begin < 10
         in_flight = len(relay.whole)
     named = told.reconciling.named(campaign_id)
     assert len(named) == in_flight

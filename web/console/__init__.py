@@ -6,11 +6,11 @@ from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from web.console import campaigns, outbox, preflight, preview, progress, report, signin
+from web.console import campaigns, copy, outbox, preflight, preview, progress, report, signin
 from web.security import CONSOLE_PATH
 
 blueprint = Blueprint("console", __name__, url_prefix=CONSOLE_PATH)
-for _pages in (signin, campaigns, progress, preflight, preview, report, outbox):
+for _pages in (signin, campaigns, progress, preflight, preview, report, copy, outbox):
     blueprint.register_blueprint(_pages.blueprint)
 
 

@@ -12,7 +12,9 @@ from sqlalchemy import select
 from campaigns.audience.consent import Allowed, why_allowed
 from campaigns.compose.content import reason_words
 from campaigns.core.errors import BadInput, NotFound, TellThePerson
-from campaigns.flows.viewing import Preview, Scene, shown_as
+from campaigns.flows.copy_audit import CopyAudit, audit_of_send
+from campaigns.flows.preview import Preview, shown_as
+from campaigns.flows.viewing import Scene
 from campaigns.models import Customer, Send
 from campaigns.opentime.weather.weather import Condition
 from web.console.mailview import picture_origins, read_mail
@@ -51,10 +53,14 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A mail that was really begun; `sent_at` is None where it did not leave, or nobody knows."""
+    """A mail that was really begun; `sent_at` is None where it did not leave, or nobody knows.
+
+    `words` tells how its words came about, None where they are no longer kept.
+    """
 
     sent_at: datetime | None
     allowed: Allowed
+    words: CopyAudit | None
 
 
 @blueprint.get("/campaigns/<int:number>/preview")
@@ -131,7 +137,9 @@ def _begun(number: int, external_id: str) -> _Begun | None:
             )
         )
         allowed = why_allowed(session, number, send.id) if send else None
-        return _Begun(send.sent_at, allowed) if send and allowed else None
+        if send is None or allowed is None:
+            return None
+        return _Begun(send.sent_at, allowed, audit_of_send(session, number, send.id))
 
 
 def _shown(mail: Preview) -> list[dict[str, str]]:

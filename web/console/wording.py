@@ -8,6 +8,8 @@ from typing import Any
 
 from flask import Flask
 
+from web.console.copy_words import install_copy_filters
+
 STATUS_WORDS: Mapping[str, str] = {
     "draft": "Draft",
     "approved": "Approved",
@@ -147,6 +149,16 @@ def held_back_words(reason: str) -> str:
     return HELD_BACK_WORDS.get(reason, plain_words(reason))
 
 
+def brief_words(value: Any) -> str:
+    """A field of a brief as one phrase: `{"tone": "Dry", "avoid": ["cheap"]}` -> `tone Dry, avoid cheap`."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"amount", "currency"}:
+            return f"{value['amount']} {value['currency']}"
+        told = {name: inner for name, inner in value.items() if inner not in (None, "", [], {})}
+        return ", ".join(f"{plain_words(name)} {brief_words(inner)}" for name, inner in told.items())
+    return "; ".join(map(brief_words, value)) if isinstance(value, list) else str(value)
+
+
 def plain_words(name: str) -> str:
     """`call_to_action` -> `call to action`."""
     return name.replace("_", " ").replace("-", " ")
@@ -174,10 +186,12 @@ def install_filters(app: Flask) -> None:
         ("signal_words", signal_words),
         ("held_back_words", held_back_words),
         ("plain_words", plain_words),
+        ("brief_words", brief_words),
         ("number", number_words),
         ("share", share_words),
     ):
         app.add_template_filter(function, name)
+    install_copy_filters(app)
     app.add_template_global(STATUS_WORDS, "STATUS_WORDS")  # type: ignore[arg-type]
     app.add_template_global(CAMPAIGN_KINDS, "CAMPAIGN_KINDS")  # type: ignore[arg-type]
     app.add_template_global(SLOT_KINDS, "SLOT_KINDS")  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.core.settings import ImapAddress
+from campaigns.core.server_addresses import ImapAddress
 from campaigns.delivery.inbound.arrived import MOST_BYTES
 
 TIMEOUT_SECONDS = 60.0
