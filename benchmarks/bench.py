@@ -18,9 +18,9 @@ from campaigns.copywriting.request import CopyRequest
 from campaigns.core.embedded import Embedded
 from campaigns.core.settings import load_settings
 from campaigns.flows.addressees import load_addressees
+from campaigns.flows.copy_facts import copy_request
 from campaigns.flows.letters import LetterFacts
 from campaigns.flows.plans import CampaignPlan, load_plan
-from campaigns.flows.wording import copy_request
 from campaigns.models import ConsentState, Customer
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.pictures import campaign_pictures

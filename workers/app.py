@@ -90,6 +90,10 @@ _SCHEDULE: dict[str, Any] = {
         "task": "tailormail.copy_samples",
         "schedule": SAMPLES_SECONDS,
     },
+    "copy_forecasts": {
+        "task": "tailormail.copy_forecasts",
+        "schedule": SAMPLES_SECONDS,
+    },
     "copy_batches": {
         "task": "tailormail.copy_batches",
         "schedule": BATCHES_SECONDS,

@@ -33,6 +33,9 @@ class CeleryJobs:
     def write_samples(self) -> None:
         self._app.send_task("tailormail.copy_samples")
 
+    def make_forecasts(self) -> None:
+        self._app.send_task("tailormail.copy_forecasts")
+
     def train(self) -> None:
         self._app.send_task("tailormail.train")
 

@@ -48,6 +48,12 @@ def copy_samples() -> None:
     runtime().copy_samples.work()
 
 
+@shared_task(name="tailormail.copy_forecasts")
+def copy_forecasts() -> None:
+    """Make forecasts of copy that somebody waits for."""
+    runtime().copy_forecasts.work()
+
+
 @shared_task(name="tailormail.copy_batches")
 def copy_batches() -> None:
     """Hand copy of scheduled campaigns to the model server as batches, and fetch what they brought."""

@@ -23,6 +23,7 @@ from campaigns.audience.privacy_rows import about, keys_of_sends
 from campaigns.audience.suppression import ERASED, bury_external_id, suppress
 from campaigns.core.crypto import CannotDecrypt, KeyRing
 from campaigns.models import (
+    Campaign,
     ConsentEntry,
     ContactPreference,
     CopyCell,
@@ -43,6 +44,7 @@ from campaigns.models import (
     Suppression,
     WrittenCopyRow,
 )
+from campaigns.models.copy import salt_of
 
 BLANKED: dict[str, Any] = {
     "email_cipher": None, "email_hmac": None, "email_domain_hmac": None, "first_name": "", "last_name": "",
@@ -141,7 +143,7 @@ def _blank_words(session: Session, own: int, sends: list[tuple[int, int]]) -> No
     """
     key = case((Event.key.contains("@"), func.concat("erased:", Event.id)), else_=Event.key)
     session.execute(update(Event).where(about(own, sends)).values(detail={}, key=key))
-    _forget_own_words(session, own, sends)
+    _forget_own_words(session, own)
     reason = func.split_part(Send.reason, ":", 1)
     blanks = {"picks": None, "copy_id": None, "smtp_reply": "", "reason": reason}
     session.execute(update(Send).where(Send.customer_id == own).values(blanks))
@@ -149,20 +151,16 @@ def _blank_words(session: Session, own: int, sends: list[tuple[int, int]]) -> No
     session.execute(update(SendResolution).where(mails).values(evidence=""))
 
 
-def _forget_own_words(session: Session, own: int, sends: list[tuple[int, int]]) -> None:
-    """The words that a model wrote for nobody else, and what it was told for them."""
-    words = WrittenCopyRow
-    mine = select(Send.copy_id).where(Send.customer_id == own, Send.copy_id.is_not(None))
+def _forget_own_words(session: Session, own: int) -> None:
+    """The words that a model wrote for nobody else, and what was told for them; also where they never went out."""
+    salts = [salt_of(campaign_id, own) for campaign_id in session.scalars(select(Campaign.id))]
+    words, mine = WrittenCopyRow, CopyCell.salt.in_(salts)
+    of_mails = select(Send.copy_id).where(Send.customer_id == own, Send.copy_id.is_not(None))
     written_alone = words.facts["granularity"].astext == "customer"
-    alone = list(
-        session.scalars(select(words.id).where(words.id.in_(mine), words.writer == "model", written_alone))
-    )
-    if not alone:
-        return
-    session.execute(delete(words).where(words.id.in_(alone)))
-    campaigns = {campaign_id for campaign_id, _ in sends}
-    cell = update(CopyCell).where(CopyCell.campaign_id.in_(campaigns), CopyCell.copy_id.in_(alone))
-    session.execute(cell.values(copy_id=None, line_ids=[], facts={}, verdicts=[]))
+    session.execute(delete(words).where(words.id.in_(of_mails), words.writer == "model", written_alone))
+    session.execute(delete(words).where(words.content_hash.in_(select(CopyCell.key).where(mine))))
+    blank: dict[str, Any] = {"copy_id": None, "line_ids": [], "facts": {}, "verdicts": []}
+    session.execute(update(CopyCell).where(mine).values(blank))
 
 
 def _blank_evidence(session: Session, customer_id: int) -> None:

@@ -130,6 +130,7 @@ def _pairs(found: CopyReport) -> list[tuple[str, Any]]:
         ("mails", found.mails),
         ("outcomes", {name: n for name, n in found.outcomes.items() if n}),
         ("known before", found.known_before),
+        ("further lines", {name: n for name, n in found.line_orders.items() if n}),
         *((name.replace("_", " "), _percent(rate)) for name, rate in rates.items()),
         ("calls", spent.calls),
         (

@@ -36,7 +36,8 @@ class Reading:
 
     `texts` are by field as `guard.fields_of` names it; `faults` are (field, message) of what is missing or of
     the wrong type. `kept_to` tells how well the answer kept to the form: "json_schema" exactly as asked,
-    "json_object" JSON of another shape, "text" JSON with words around it.
+    "json_object" JSON of another shape, "text" JSON with words around it. Only what a schema can say counts: a
+    list of lines that is too short is a fault, and keeps to the form.
     """
 
     texts: dict[str, str]
@@ -90,9 +91,15 @@ def read_answer(text: str, asked: Sequence[str], lines: int) -> Reading:
             texts[field] = _clean(value)
         else:
             faults.append((field, "is missing" if value is None else "must be a text"))
-    exact = not faults and set(found) == set(asked)
+    exact = set(found) == set(asked) and all(_is_of_its_type(name, value) for name, value in found.items())
     kept_to = "text" if not alone else "json_schema" if exact else "json_object"
     return Reading(texts, tuple(faults), kept_to)
+
+
+def _is_of_its_type(name: str, value: object) -> bool:
+    if name != LINES:
+        return isinstance(value, str)
+    return isinstance(value, list) and all(isinstance(line, str) for line in value)
 
 
 def _read_lines(value: object, lines: int, texts: dict[str, str], faults: list[tuple[str, str]]) -> None:

@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from campaigns.copywriting.answer import LINES, WHOLE_COPY, asked_name
 from campaigns.copywriting.prompt import Message, build_messages
 from campaigns.copywriting.request import CopyRequest
+from campaigns.copywriting.usage import Usage
 from campaigns.copywriting.written import Verdict
 
 _FIELDS = re.compile(r"<fields>([a-z0-9_, ]*)</fields>")
 _LONGEST_QUOTED = 8000
 _MOST_FAULTS_OF_A_FIELD = 6
+# Rather too many: four characters of English are a token, fewer of other languages and of JSON.
+_CHARACTERS_OF_A_TOKEN = 3
+_TOKENS_OF_AN_ANSWER = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,12 @@ def repair_question(
         asked.lines,
         asked.told_apart_by,
     )
+
+
+def expected_usage(question: Question) -> Usage:
+    """What a call will take, roughly and rather too much: for reservations, and for calls that nobody counted."""
+    characters = sum(len(message["content"]) for message in question.messages)
+    return Usage(1, characters // _CHARACTERS_OF_A_TOKEN, 0, _TOKENS_OF_AN_ANSWER)
 
 
 def read_asked(messages: Sequence[Message]) -> tuple[str, ...]:

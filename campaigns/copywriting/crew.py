@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -14,6 +15,11 @@ from campaigns.copywriting.written import NOTHING_KNOWN, OPEN_PURSE, Stopped, Wr
 
 K = TypeVar("K")
 _LOOK_SECONDS = 0.2  # so often it is looked whether to stop
+_BEAT_SECONDS = 1.0
+
+
+def nothing() -> None:
+    """Nobody wants to hear that the crew is alive."""
 
 
 class Crew:
@@ -33,10 +39,14 @@ class Crew:
         requests: Mapping[K, CopyRequest],
         purse: Purse = OPEN_PURSE,
         known: Mapping[K, Mapping[str, str]] | None = None,
+        beat: Callable[[], None] = nothing,
     ) -> Iterator[tuple[K, WrittenCopy]]:
         """The copy of each request as soon as it is written; the first of the mapping are begun first.
 
         `known` are the texts that are there already, for those requests of which some are (see CopyDesk.copy_for).
+        `beat` is called in the thread of the caller, every second or so for as long as the crew writes: to renew a
+        lease, say. What it raises comes out here and ends the crew's work.
+
         Fewer are given when told to stop. No thread is left when the iterator ends, is closed or raises.
         """
         over = threading.Event()
@@ -58,8 +68,12 @@ class Crew:
 
         try:
             begin()
+            beaten = time.monotonic()
             while under_way:
                 done, _ = wait(under_way, _LOOK_SECONDS, FIRST_COMPLETED)
+                if time.monotonic() - beaten >= _BEAT_SECONDS:
+                    beat()
+                    beaten = time.monotonic()
                 for future in done:
                     key = under_way.pop(future)
                     if not isinstance(future.exception(), Stopped):

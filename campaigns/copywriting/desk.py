@@ -54,10 +54,6 @@ class CopyDesk:
         """What stands for the wanted writer in the keys of a request."""
         return self._writer.model if self._writer is not None else OFFLINE
 
-    def cell_key(self, request: CopyRequest) -> str:
-        """The key under which the wanted copy for this request is kept, if it was written as a whole."""
-        return request.cell_key(self.key_model)
-
     def copy_for(
         self,
         request: CopyRequest,

@@ -14,8 +14,11 @@ from campaigns.copywriting.characters import fold
 from campaigns.copywriting.claims import Claim, claims_in, is_claimed_in_data
 from campaigns.copywriting.hiding import cannot_be_missing
 from campaigns.copywriting.lengths import LONGEST as LONGEST
+from campaigns.copywriting.lengths import line_index
 from campaigns.copywriting.naming import CAPITALS_MEAN_NAMES, may_hold_names, unknown_name
+from campaigns.copywriting.offer_talk import holds_only_beside_its_amount
 from campaigns.copywriting.placeholders import allowed_placeholders
+from campaigns.copywriting.price_talk import compares_price, confuses_prices
 from campaigns.copywriting.readability import limit, lix
 from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.shouting import may_shout, shouted
@@ -39,9 +42,7 @@ STYLE_RULES = frozenset(
     {"banned", "emoji", "exclamations", "language", "reading_level", "shouting", "too_similar"}
 )
 """Rules of how a copy sounds. A copy that breaks one of them is not untrue or unsafe, only not as wanted."""
-_DISCOUNTED = "{offer_amount}"
 _POPULAR = ("best_seller", "recent_favourite", "area_favourite")
-_LINE = re.compile(r"product_lines\[(\d+)\]")
 _OF_THE_HEAD = ("subject", "headline", "intro")
 
 
@@ -148,6 +149,14 @@ def says_a_banned_word(field: str, text: str, request: CopyRequest) -> str:
     return f"says {said!r}, which is not to be said" if said else ""
 
 
+def makes_a_price_a_bargain(field: str, text: str, request: CopyRequest) -> str:
+    """Words or other placeholders that make of a price a reduced one, outside the names of the given products."""
+    if "{price_" not in text:
+        return ""
+    titles = {number: pick.product.title for number, pick in enumerate(request.picks, start=1)}
+    return confuses_prices(text, titles) or compares_price(_without_given_names(text, request))
+
+
 def is_hard_to_read(field: str, text: str, request: CopyRequest) -> str:
     """A reading level above the one of the brief; texts of a few words have none."""
     level = request.brief.voice.reading_level
@@ -178,6 +187,7 @@ TEXT_RULES: dict[str, Callable[[str, str, CopyRequest], str]] = {
     "spaced_out": hides_words,
     "acquaintance": claims_acquaintance,
     "other_product": names_another_product,
+    "price": makes_a_price_a_bargain,
     "banned": says_a_banned_word,
     "shouting": shouts,
     "reading_level": is_hard_to_read,
@@ -207,8 +217,8 @@ def _is_true(claim: Claim, field: str, text: str, request: CopyRequest) -> bool:
     if not claim.concept:
         return False
     if claim.concept == "offer":
-        # Talk of a discount is true where the brief has one and the sentence names it by placeholder.
-        return _DISCOUNTED in text
+        # Talk of a discount is true where the brief has one and the clause names it by placeholder.
+        return holds_only_beside_its_amount(_without_marketers_words(text, request), request.language)
     picks = _spoken_of(field, request)
     if claim.concept == "popularity":
         return any(request.reason_kind(pick) in _POPULAR for pick in picks)
@@ -217,8 +227,8 @@ def _is_true(claim: Claim, field: str, text: str, request: CopyRequest) -> bool:
 
 def _spoken_of(field: str, request: CopyRequest) -> tuple[Pick, ...]:
     """The picks of which a text may speak: a line of its own, all others of any."""
-    found = _LINE.fullmatch(field)
-    return request.picks[(at := int(found.group(1))) : at + 1] if found else request.picks
+    at = line_index(field)
+    return request.picks if at is None else request.picks[at : at + 1]
 
 
 def _whole_copy(copy: Copy, request: CopyRequest) -> Iterator[Verdict]:
@@ -247,7 +257,7 @@ def _beyond(
         own = count(text) and count(without(text, titles))
         signs += own
         word = "emoji" if rule == "emoji" else "exclamation marks"
-        if own and request.in_parts and _LINE.fullmatch(field):
+        if own and request.in_parts and line_index(field) is not None:
             # It will stand under heads that have used up what the brief allows.
             yield Verdict(rule, field, f"product lines are used beside others, and have no {word}")
         elif own and signs > most:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+_LINE = re.compile(r"product_lines\[(\d+)\]")
 # Subjects longer than this are cut on telephones.
 LONGEST = {
     "subject": 78,
@@ -26,3 +29,9 @@ SHORTEST = {
 def base_field(field: str) -> str:
     """The field that a place in a copy belongs to: "product_lines[2]" gives "product_lines"."""
     return field.split("[", 1)[0]
+
+
+def line_index(field: str) -> int | None:
+    """Which product a place in a copy speaks of: 2 for "product_lines[2]", None for all other texts."""
+    found = _LINE.fullmatch(field)
+    return int(found.group(1)) if found else None

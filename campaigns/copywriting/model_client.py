@@ -13,6 +13,7 @@ import email.utils
 import json
 import math
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ _FORM_WORDS = re.compile(
 )
 _DECLINES = ("content_filter", "content_policy_violation", "invalid_prompt")
 _QUOTED = 4000
+# A model of good will may miss the form once; a server that takes no notice of it misses it every time.
+_MISSES_IN_A_ROW = 3
 _TOKEN_CHARACTERS = 4  # of a token, roughly, where the server does not count
 
 
@@ -93,6 +96,8 @@ class ModelClient:
         # Servers at home want no key, but the client insists on one.
         self._api_key = api_key or "none"
         self._remembered = ways or WaysInMemory()
+        self._misses = 0
+        self._counting = threading.Lock()
 
     @property
     def server(self) -> str:
@@ -124,10 +129,17 @@ class ModelClient:
         return self._remembered.find(self.server, self.model) or Ways()
 
     def kept_to(self, form: str, asked: Ways) -> None:
-        """Tell to which form an answer kept that was `asked` for so: if to a looser one, less is asked for."""
+        """Tell to which form an answer kept that was `asked` for so: if several in a row kept to a looser one, less
+        is asked for. Never of OpenAI's own server: it keeps to a schema that it has taken."""
         # One step at a time, and not again for each of many answers to what was asked before this was known.
-        if asked.is_stricter_than(form) and self.ways.answers_as == asked.answers_as:
-            self._remembered.keep(self.server, self.model, self.ways.looser())
+        if self.is_openai or self.ways.answers_as != asked.answers_as:
+            return
+        with self._counting:
+            self._misses = self._misses + 1 if asked.is_stricter_than(form) else 0
+            if self._misses < _MISSES_IN_A_ROW:
+                return
+            self._misses = 0
+        self._remembered.keep(self.server, self.model, self.ways.looser())
 
     def body(self, question: Question, ways: Ways) -> dict[str, Any]:
         """The JSON of a call."""
@@ -168,11 +180,12 @@ class ModelClient:
             return answer, ways
 
     def _answered(self, body: Mapping[str, Any]) -> Answer:
+        client = self._client  # before the time runs: made first, it imports for a while
         until = time.monotonic() + self.timeout
         try:
             with (
                 self.errors_named(),
-                self._client.chat.completions.with_streaming_response.create(**cast("Any", body)) as response,
+                client.chat.completions.with_streaming_response.create(**cast("Any", body)) as response,
             ):
                 raw = self._whole(response.iter_bytes(), until)
         except NotLikeThis as refusal:

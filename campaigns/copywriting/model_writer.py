@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from campaigns.copywriting.answers import Answer, AnswersInMemory, AnswerStore
-from campaigns.copywriting.asking import Question, first_question, repair_question
+from campaigns.copywriting.asking import Question, expected_usage, first_question, repair_question
 from campaigns.copywriting.drafting import Draft
 from campaigns.copywriting.model_client import CallFailed, ModelClient
 from campaigns.copywriting.pace import Pace
@@ -31,9 +31,11 @@ from campaigns.copywriting.written import (
 from campaigns.core.errors import Rejected, ServiceUnavailable
 
 MOST_REPAIRS = 2
-_CELL_CALLS = 4.0  # a cell may take as long as so many calls
+_CELL_CALLS = 4.0  # a cell may take as long as so many calls, not counting what it waits for its turn
 _SECOND_TRIES = 1  # of a call that failed without the server asking to wait
-_MOST_WAITS = 5  # for a server that asks to wait, if the time of the cell allows
+_MOST_WAITS = 5  # for a server that asks to wait, where the purse has no patience
+_LONGEST_WISH = 600.0  # a server that asks for more is away, as for a limit that holds until midnight
+_LONGEST_BACKOFF = 30.0
 _BACKOFF_SECONDS = 0.5
 
 
@@ -78,7 +80,7 @@ class ModelWriter:
         """A copy by the model that passes the guard, refused texts mended at most twice (see `PaidWriter`)."""
         draft = Draft(request, known)
         question = first_question(request, known)
-        calls = _Calls(self, purse, stopping, time.monotonic() + self._cell_seconds)
+        calls = _Calls(self, purse, stopping, self._cell_seconds)
         for repairs in range(MOST_REPAIRS + 1):
             try:
                 answer, asked = calls.answer(question)
@@ -125,12 +127,15 @@ class _Calls:
     """The calls for one cell: answers kept from before, else asked for, within purse, pace and time."""
 
     def __init__(
-        self, writer: ModelWriter, purse: Purse, stopping: Callable[[], bool], deadline: float
+        self, writer: ModelWriter, purse: Purse, stopping: Callable[[], bool], seconds: float
     ) -> None:
         self._writer = writer
         self._purse = purse
         self._stopping = stopping
-        self._deadline = deadline
+        self._seconds = seconds
+        """What is left for calls and for the time between two tries, not for waiting in line."""
+        self._waited = 0.0
+        """What the server asked to wait since the last call."""
 
     def answer(self, question: Question) -> tuple[Answer, Ways | None]:
         """The answer to a question, and how it was asked for if it was just now."""
@@ -149,34 +154,61 @@ class _Calls:
                 if failed.retry_after is None:
                     failures += 1
                     self._pause(failures, failed)
-                elif (waits := waits + 1) > _MOST_WAITS:
-                    raise
+                else:
+                    waits += 1
+                    self._wait(waits, failed)
 
     def _pause(self, failures: int, failed: CallFailed) -> None:
         """Before another try of a call that failed; raises `failed` if there is to be none."""
-        # At random within a span that doubles, so that many do not come back together.
-        seconds = random.uniform(0.5, 1.0) * _BACKOFF_SECONDS * 2 ** (failures - 1)
-        late = time.monotonic() + seconds + self._writer.client.timeout > self._deadline
-        if failures > _SECOND_TRIES or late:
+        seconds = _backoff(failures)
+        if failures > _SECOND_TRIES or seconds + self._writer.client.timeout > self._seconds:
+            raise failed
+        self._seconds -= seconds
+        self._writer.pace.pause(seconds, self._stopping)
+
+    def _wait(self, waits: int, failed: CallFailed) -> None:
+        """Before another try of a call that the server wants later; for how long it said, the next turn waits."""
+        patience = self._purse.patience()
+        if patience <= 0:
+            self._waited = failed.retry_after or 0.0
+        if waits <= _MOST_WAITS:
+            return
+        seconds = _backoff(waits - _MOST_WAITS)
+        if seconds > patience:
             raise failed
         self._writer.pace.pause(seconds, self._stopping)
+
+    def _patience(self) -> float:
+        """For how long a server is left alone that asks for it."""
+        return max(self._seconds, min(self._purse.patience(), _LONGEST_WISH))
 
     def _paid(self, question: Question, key: str) -> tuple[Answer, Ways]:
         """One call, in its turn; its answer is kept before the purse hears of it, and before it is read."""
         pace, purse = self._writer.pace, self._purse
-        with pace.turn(self._deadline, self._stopping) as began:
+        with pace.turn(self._patience(), self._stopping) as began:
             if not purse.may_call():
                 raise _OverBudget
-            usage = Usage()
+            usage, asked_at = Usage(), time.monotonic()
+            self._seconds -= self._waited
+            self._waited = 0.0
             try:
                 answer, ways = self._writer.client.ask(question)
                 usage = answer.usage
                 self._writer.answers.keep(key, answer)
                 pace.went_well()
             except CallFailed as failed:
-                usage = Usage(calls=1) if failed.reached else usage
+                # What it took nobody tells; a bound on tokens or money is to hold all the same.
+                usage = expected_usage(question) if failed.reached else usage
                 pace.pushed_back(began, failed.retry_after)
                 raise
             finally:
+                self._seconds -= time.monotonic() - asked_at
                 purse.took(usage)
         return answer, ways
+
+
+def _backoff(tries: int) -> float:
+    """Seconds, at random within a span that doubles, so that many do not come back together."""
+    return float(
+        random.uniform(0.5, 1.0) * min(_BACKOFF_SECONDS * 2.0 ** min(tries - 1, 10), _LONGEST_BACKOFF)
+    )

@@ -41,17 +41,18 @@ class Pace:
             return self._in_flight
 
     @contextmanager
-    def turn(self, deadline: float, stopping: Callable[[], bool] = never) -> Iterator[float]:
+    def turn(self, patience: float, stopping: Callable[[], bool] = never) -> Iterator[float]:
         """Wait until a call may begin; gives the moment at which it did, for `pushed_back`.
 
-        `deadline` is a moment of the monotonic clock.
+        For one's turn among the others one waits as long as it takes: that is no fault of the server. `patience`
+        is for how many seconds one waits where the server itself asks to be left alone.
 
         Raises:
-            ServiceUnavailable: that would be after the deadline; says how long the server wants to be left alone.
+            ServiceUnavailable: the server asks for more than that; says how long it wants to be left alone.
             Stopped: `stopping` said so while waiting.
         """
         with self._free:
-            while (wait := self._wait(deadline)) > 0:
+            while (wait := self._wait(patience)) > 0:
                 if stopping():
                     raise Stopped
                 self._free.wait(min(wait, _LOOK_SECONDS))
@@ -66,18 +67,14 @@ class Pace:
                 self._in_flight -= 1
                 self._free.notify_all()
 
-    def _wait(self, deadline: float) -> float:
+    def _wait(self, patience: float) -> float:
         """Seconds until it is worth looking again; 0 for go. Called with the lock held."""
-        now = self._monotonic()
-        if self._not_before > now:
-            if self._not_before > deadline:
-                raise ServiceUnavailable(SERVICE, "too many requests", self._not_before - now)
-            return self._not_before - now
-        if self._in_flight < int(self._limit):
-            return 0.0
-        if now >= deadline:
-            raise ServiceUnavailable(SERVICE, "no call was free in time")
-        return deadline - now
+        rest = self._not_before - self._monotonic()
+        if rest > patience:
+            raise ServiceUnavailable(SERVICE, "too many requests", rest)
+        if rest > 0:
+            return rest
+        return 0.0 if self._in_flight < int(self._limit) else _LOOK_SECONDS
 
     def went_well(self) -> None:
         """A call was answered: one more at once after as many as are allowed now."""

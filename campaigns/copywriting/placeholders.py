@@ -18,7 +18,7 @@ from campaigns.copywriting.characters import clean, is_number
 from campaigns.copywriting.hiding import without_name as without_name
 from campaigns.copywriting.hiding import without_stock as without_stock
 from campaigns.copywriting.languages import formatting_locale
-from campaigns.copywriting.lengths import base_field
+from campaigns.copywriting.lengths import base_field, line_index
 from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.textrules import PLACEHOLDER, is_quotable
 from campaigns.core.errors import GiveUp
@@ -31,7 +31,8 @@ LINKED_FIELDS = ("intro", "product_lines")
 SHOP_LINK = "shop_link"
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_LOOKS_LIKE_LINK = re.compile(r"://|www\.|@|\.[a-z]{2,}\b", re.IGNORECASE)
+# A link, or markup: nobody is called that.
+_IS_NO_NAME = re.compile(r"://|www\.|@|\.[a-z]{2,}\b|<[a-z/!]", re.IGNORECASE)
 _IS_LINK = re.compile(r"\{(link_\d+|shop_link)\}")
 # By the plural categories of CLDR; those that are not named read like "other".
 _IN_STOCK = {
@@ -70,12 +71,16 @@ class PlaceholderValues:
 def allowed_placeholders(request: CopyRequest, field: str = "") -> frozenset[str]:
     """The names that a copy for this request may use in this field: those for which there will be data.
 
-    Without a field, those that may be used in all of them.
+    A product line may name what is of its own product only: another's price in it would read as its own.
+    Without a field, those that may be used in all texts but the lines of other products.
     """
     names = {"first_name"}
     linked = base_field(field) in LINKED_FIELDS
+    own = line_index(field)
     for number, pick in enumerate(request.picks, start=1):
         product = pick.product
+        if own is not None and number != own + 1:
+            continue
         if _is_priced(product):
             names.add(f"price_{number}")
         if product.stock != UNKNOWN_STOCK:
@@ -108,7 +113,7 @@ def presentable_name(name: str) -> str:
     through another's mails.
     """
     tidy = clean(name, LONGEST_NAME + 1)
-    if len(tidy) > LONGEST_NAME or _LOOKS_LIKE_LINK.search(tidy) or all(is_number(c) for c in tidy):
+    if len(tidy) > LONGEST_NAME or _IS_NO_NAME.search(tidy) or all(is_number(c) for c in tidy):
         return ""
     return tidy
 

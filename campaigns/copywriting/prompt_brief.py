@@ -31,7 +31,8 @@ Facts
    for {price_1}." Use no placeholder that the data does not list, nor in a text for which it is not listed. Numbers in
    their names are those of the products. {offer_amount} is a percentage or a sum, {offer_starts} and {offer_ends} are
    dates.
-2. Speak of a discount only in a text that holds {offer_amount}.
+2. Speak of a discount only in a clause that holds {offer_amount}, and of a price without comparing it: no "normally",
+   "instead", "now only". A product line uses the numbered placeholders of its own product alone.
 3. No superlatives and no promises ("the best", "unique", "perfect", "guaranteed"), no claims about health or the
    environment, no comparison with other shops or brands.
 4. Claim of a product only what its data says. Name it by its title, letter for letter, or not at all. Name no product

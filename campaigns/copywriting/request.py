@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -242,6 +243,11 @@ def _product_digest(facts: ProductFacts) -> str:
     # Whether price and stock are known decides whether {price_n} and {stock_n} may be written.
     known = [facts.price > 0, facts.currency, facts.stock != UNKNOWN_STOCK]
     return _digest([facts.sku, *text, *known])
+
+
+def texts_digest(products: Iterable[ProductFacts]) -> str:
+    """SHA-256 of all that is told of these products."""
+    return _digest([_product_digest(facts) for facts in products])
 
 
 def spoken_tags(product: ProductFacts) -> list[str]:

@@ -21,7 +21,8 @@ _LINK = re.compile(
     r"\b[a-z][a-z0-9+.-]{0,30}://|\bwww\b|\bmailto:"
     r"|\b(?:javascript|vbscript|data|tel|sms|callto|file|blob):\S|\bhxxps?\b|\S@\S|@\w|[(\[{] ?(?:at|dot|arroba|punkt) ?[)\]}]"
     r"|\b[a-z0-9][a-z0-9-]*[a-z0-9]\.(?:[a-z]{2,}|xn--\w+)\b"
-    r"|\b(?:dot|punkt|point|punto) (?:com|net|org|info|shop|io)\b|\b(?:dot|punkt) (?:co|de|uk)\b"
+    r"|\b(?:dot|punkt|point|punto) (?:com|net|org|info|shop|io|biz|app|xyz|example|online|store)\b"
+    r"|\b(?:dot|punkt) (?:co|de|uk|eu|fr|es|at|ch|us|site)\b"
 )
 # Of the Roman numerals those in plain letters that are no word and no size: II to XXXIX.
 _ROMAN = re.compile(r"(?<!\w)(?=[IVX]{2})X{0,3}(?:IX|IV|V?I{0,3})(?!\w)")

@@ -64,8 +64,15 @@ class Purse(Protocol):
         """Reserve one more call; False where calls, tokens, money or time are used up."""
         ...
 
-    def took(self, usage: Usage, batch: bool = False) -> None:
+    def took(self, usage: Usage) -> None:
         """What the call took that was reserved (`usage.calls` is 1, or 0 where it never reached the model)."""
+        ...
+
+    def patience(self) -> float:
+        """For how many seconds one may wait for a model that asks to be left alone; 0: not at all.
+
+        Answered at once, from what is known.
+        """
         ...
 
 
@@ -76,5 +83,9 @@ class OpenPurse:
         """Always."""
         return True
 
-    def took(self, usage: Usage, batch: bool = False) -> None:
+    def took(self, usage: Usage) -> None:
         """Forgotten."""
+
+    def patience(self) -> float:
+        """None: somebody may be looking on."""
+        return 0.0

@@ -145,7 +145,8 @@ class PaidWriter(Protocol):
 
         Raises:
             CannotWrite: its drafts were refused, cut off or unreadable, or the purse forbade more.
-            ServiceUnavailable: the writer is away, too slow or asks to wait for longer than a cell may take.
+            ServiceUnavailable: the writer is away, too slow, or asks to wait for longer than a cell may take and
+                the purse has patience.
             Rejected: the writer says no for good (key, model name, malformed request).
             Stopped: `stopping` said so.
         """

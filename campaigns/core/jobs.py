@@ -48,6 +48,10 @@ class Jobs(Protocol):
         """Somebody waits for samples of a campaign's copy."""
         ...
 
+    def make_forecasts(self) -> None:
+        """Somebody waits for a forecast of a campaign's copy."""
+        ...
+
 
 class NoJobs:
     """Hints nobody: the scheduler will find the work."""
@@ -80,6 +84,9 @@ class NoJobs:
         pass
 
     def write_samples(self) -> None:
+        pass
+
+    def make_forecasts(self) -> None:
         pass
 
 
@@ -118,3 +125,6 @@ class RecordedJobs:
 
     def write_samples(self) -> None:
         self.hints.append(("write_samples", 0))
+
+    def make_forecasts(self) -> None:
+        self.hints.append(("make_forecasts", 0))

@@ -13,6 +13,7 @@ from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import FrozenAudience, estimate_audience
 from campaigns.audience.segments import parse_segment
 from campaigns.compose.template import load_template
+from campaigns.copywriting.request import OFFLINE
 from campaigns.copywriting.terms import CopyTerms
 from campaigns.copywriting.usage import Prices
 from campaigns.core.clock import Clock
@@ -21,13 +22,15 @@ from campaigns.core.errors import BadInput, Refused
 from campaigns.core.frequency import FrequencyCap
 from campaigns.core.jobs import Jobs
 from campaigns.flows.briefs import resolve_brief
-from campaigns.flows.copy_approval import refuse_open_samples
+from campaigns.flows.copy_approval import gone_since_approval, refuse_open_samples
+from campaigns.flows.copy_clock import leave_out_pause
 from campaigns.flows.copy_purse import check_budget
 from campaigns.flows.counters import counts
 from campaigns.flows.definition import CampaignFile, check_campaign, read_campaign_file
 from campaigns.flows.hosting import keep_pictures
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.preflight_report import PreflightReport
+from campaigns.flows.self_pause import BY
 from campaigns.models import Campaign, CampaignStatus, CampaignTransition
 from campaigns.opentime.slots.slots import parse_slots
 from campaigns.recommend.rules_check import check_terms
@@ -41,7 +44,10 @@ _AS_WRITTEN = {
 
 
 class Campaigns:
-    """What marketers do with campaigns; every change of status is recorded with who and when."""
+    """What marketers do with campaigns; every change of status is recorded with who and when.
+
+    `writer` gives what stands for whoever writes the copy now in the keys of copies (CopyShelf.model).
+    """
 
     def __init__(
         self,
@@ -52,6 +58,7 @@ class Campaigns:
         preflight: Callable[[int], PreflightReport] | None = None,
         shop: ShopTerms | None = None,
         prices: Prices | None = None,
+        writer: Callable[[], str] = lambda: OFFLINE,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -60,6 +67,7 @@ class Campaigns:
         self._preflight = preflight
         self._shop = shop or ShopTerms()
         self._prices = prices or Prices()
+        self._writer = writer
 
     def create_from_file(self, path: Path) -> int:
         """Create a draft from a TOML file, with pictures and lists of shops beside it. Returns its number.
@@ -167,14 +175,21 @@ class Campaigns:
             self._move(session, campaign, CampaignStatus.SCHEDULED, by)
 
     def send(self, campaign_id: int, by: str) -> None:
-        """Approved or scheduled -> planning; workers freeze the audience and send."""
+        """Approved or scheduled -> planning; workers freeze the audience and send.
+
+        Where samples of its copy were approved and are not what would go out any more, it is paused at once.
+        """
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id, lock=True)
             if campaign.status in _RUNNING or campaign.status == CampaignStatus.SENT:
                 return
             self._move(session, campaign, CampaignStatus.PLANNING, by)
             campaign.started_at = self._clock.now()
-            session.after_commit(lambda: self._jobs.plan(campaign_id))
+            unseen = gone_since_approval(session, campaign, self._writer, self._clock.now())
+            if unseen:
+                self._move(session, campaign, CampaignStatus.PAUSED, BY, unseen)
+            else:
+                session.after_commit(lambda: self._jobs.plan(campaign_id))
 
     def start_due(self) -> list[int]:
         """Start every scheduled campaign whose time has come; returns their numbers."""
@@ -204,6 +219,7 @@ class Campaigns:
                 return
             if campaign.status != CampaignStatus.PAUSED:
                 raise Refused(f"campaign {campaign_id} is {campaign.status}, not paused")
+            leave_out_pause(session, campaign_id, self._clock.now())
             self._move(session, campaign, CampaignStatus.SENDING if frozen else CampaignStatus.PLANNING, by)
             session.after_commit(
                 (lambda: self._jobs.send(4)) if frozen else (lambda: self._jobs.plan(campaign_id))

@@ -17,7 +17,7 @@ from campaigns.models import SendStatus
 
 _BELONG = """
     update sends s set cell_number = (e->>1)::bigint from jsonb_array_elements(%(sends)s::jsonb) as e
-    where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint
+    where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint and s.status in ('planned', 'claimed')
 """
 
 
@@ -27,7 +27,8 @@ def park_waiting(session: Session, campaign_id: int, worker: str, unworded: Sequ
         return set()
     # Who waited before and comes again is counted once, wherever they belong now.
     numbers = _join(session, campaign_id, [(one.cell, one.request) for one in unworded])
-    leave(session, campaign_id, Counter(n for one in unworded if (n := one.send.cell_number) is not None))
+    counted = Counter(n for one in unworded if (n := one.send.cell_number) is not None)
+    leave(session, campaign_id, counted, Counter(numbers[one.cell] for one in unworded))
     waiting = [one.waiting(numbers[one.cell]) for one in unworded]
     return park(session, campaign_id, worker, SendStatus.PICKED, waiting)
 
@@ -45,17 +46,27 @@ def note_ahead(
         rows(session, _BELONG, {"campaign": campaign_id, "sends": told})
 
 
-def note_worded(session: Session, campaign_id: int, ready: Sequence[Ready]) -> None:
-    """Count sends whose words were there when they were looked for."""
+def note_worded(session: Session, campaign_id: int, ready: Sequence[Ready]) -> dict[str, int]:
+    """Count sends whose words were there when they were looked for; returns the numbers of their cells by key.
+
+    Those of them that have not gone yet are theirs from now on, so that they are not counted when they come again.
+    """
     found = [
-        (one.cell, one.request) for one in ready if one.request is not None and one.send.cell_number is None
+        (one.send.id, one.cell, one.request)
+        for one in ready
+        if one.request is not None and one.send.cell_number is None
     ]
-    if found:
-        _join(session, campaign_id, found)
-        end_known(session, campaign_id, {cell for cell, _ in found})
+    if not found:
+        return {}
+    numbers = _join(session, campaign_id, [(cell, request) for _, cell, request in found])
+    end_known(session, campaign_id, numbers)
+    told = json.dumps([[send_id, numbers[cell]] for send_id, cell, _ in found])
+    rows(session, _BELONG, {"campaign": campaign_id, "sends": told})
+    return numbers
 
 
 def _join(session: Session, campaign_id: int, members: Sequence[tuple[str, CopyRequest]]) -> dict[str, int]:
     first = dict(reversed(members))
     facts = {cell: request.facts() for cell, request in first.items()}
-    return register(session, campaign_id, Counter(cell for cell, _ in members), facts)
+    salts = {cell: request.salt for cell, request in first.items() if request.salt}
+    return register(session, campaign_id, Counter(cell for cell, _ in members), facts, salts)

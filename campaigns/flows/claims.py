@@ -78,8 +78,20 @@ _OF_CELLS = _HOLD.format(which=f"status = 'picked' and {_IN_CELLS} order by id")
 # Those that may not go yet; what they hold is put back afterwards, with their time as it was.
 _PUT_OFF = _CLAIM.format(which="not_before > %(now)s and cell_number is null and id > %(after)s order by id")
 _PUT_OFF_OF_CELLS = _CLAIM.format(
-    which=f"claimed_by = '' and not_before > %(now)s and {_IN_CELLS} order by id"
+    which=f"claimed_by = '' and not_before > %(now)s and {_IN_CELLS} and id > %(after)s order by id"
 )
+_PUT_OFF_OF_EACH = f"""
+    with chosen as materialized (
+        select first.id from unnest(%(cells)s::bigint[]) as c (number) cross join lateral (
+            select id from sends
+            where campaign_id = %(campaign)s and status = 'planned' and claimed_by = '' and not_before > %(now)s
+              and cell_number is not null and cell_number = c.number
+            order by id limit 1 for update skip locked) as first
+    )
+    update sends s set status = 'claimed', claimed_by = %(worker)s
+    from chosen where s.campaign_id = %(campaign)s and s.id = chosen.id
+    returning {_TAKEN}, null, null, s.cell_number
+"""
 _EXTEND = """
     insert into worker_leases (worker, lease_until) values (%(worker)s, clock_timestamp() + %(lease)s)
     on conflict (worker) do update set lease_until = excluded.lease_until
@@ -139,20 +151,29 @@ class Claims:
         asked = {"campaign": campaign_id, "worker": worker, "limit": limit, "after": after, "now": now}
         return self._claimed(session, campaign_id, rows(session, _PUT_OFF, asked), worker)
 
+    def take_put_off_of_each(
+        self, session: Session, campaign_id: int, cells: Collection[int], worker: str, now: datetime
+    ) -> list[ClaimedSend]:
+        """One planned send that may not go yet of each of these cells (by number) that has any."""
+        asked = {"campaign": campaign_id, "worker": worker, "cells": sorted(cells), "now": now}
+        return self._claimed(session, campaign_id, rows(session, _PUT_OFF_OF_EACH, asked), worker)
+
     def take_put_off_of_cells(
         self,
         session: Session,
         campaign_id: int,
         cells: Collection[int],
+        after: int,
         limit: int,
         worker: str,
         now: datetime,
     ) -> list[ClaimedSend]:
-        """Up to `limit` planned sends of these cells (by number) that may not go yet."""
+        """Up to `limit` planned sends of these cells (by number), behind the number `after`, that may not go yet."""
         asked = {
             "campaign": campaign_id,
             "worker": worker,
             "limit": limit,
+            "after": after,
             "cells": sorted(cells),
             "now": now,
         }

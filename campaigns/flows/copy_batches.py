@@ -32,14 +32,15 @@ from campaigns.copywriting.model_batches import (
 from campaigns.copywriting.model_writer import ModelWriter
 from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.terms import CopyTerms
-from campaigns.copywriting.usage import NO_USAGE, Prices, Purse
+from campaigns.copywriting.usage import NO_USAGE, Prices, Usage
 from campaigns.core.clock import Clock
-from campaigns.core.db import Database, rows
+from campaigns.core.db import Database
 from campaigns.core.errors import Rejected, ServiceUnavailable
 from campaigns.core.log import get_logger
 from campaigns.flows.copy_answers import keep_answers, known_answers
-from campaigns.flows.copy_batch_budget import Allowance
+from campaigns.flows.copy_batch_budget import Allowance, handed_over, keys_of, release, reserve
 from campaigns.flows.copy_cells import register
+from campaigns.flows.copy_purse import add_spend
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.wording import CopyShelf
 from campaigns.models import Campaign, CampaignStatus, CampaignTransition
@@ -52,12 +53,9 @@ _NOT_YET_THEIRS = (PREPARED, UPLOADED)
 SOONEST = timedelta(hours=1)
 """A campaign that begins before that asks when it runs."""
 _GIVEN_UP_AFTER = timedelta(minutes=20)  # longer than an upload may take: its maker was killed
+_FILES_GONE_AFTER = timedelta(hours=1)  # a server that says for so long that it has no such file has none
+_LOST_AFTER = timedelta(days=3)  # a batch has a day; later nobody needs what it brings
 _AT_ONCE = 500
-
-_HANDED_OVER = """
-    select k.key from copy_batches b, unnest(b.keys) as k (key)
-    where not b.collected and b.state <> 'lost' and k.key = any(%(keys)s::text[])
-"""
 
 Planned = Callable[[int], Iterator[tuple[str, CopyRequest, int]]]
 """The cells of a campaign: key, what is asked, and for how many mails."""
@@ -75,7 +73,6 @@ class CopyBatches:
         shelf: CopyShelf,
         planned: Planned,
         prices: Prices,
-        purse: Callable[[int, CopyTerms], Purse],
         most: int = MOST_REQUESTS,
         largest: int = LARGEST_FILE,
     ) -> None:
@@ -85,7 +82,6 @@ class CopyBatches:
         self._shelf = shelf
         self._planned = planned
         self._prices = prices
-        self._purse = purse
         self._most = most
         self._largest = largest
 
@@ -94,6 +90,7 @@ class CopyBatches:
         if self._writer is None:
             return
         batches = ModelBatches(self._writer.client)
+        self._give_up_old()
         with self._db.transaction() as session:
             open_ = session.scalars(_open(self._writer)).all()
         for row in open_:
@@ -140,39 +137,49 @@ class CopyBatches:
     def _hand_over(self, campaign_id: int, writer: ModelWriter, batches: ModelBatches) -> None:
         state = HANDED_OVER
         try:
-            for file in self._files(campaign_id, writer):
-                row = self._prepared(campaign_id, file, writer)
+            for file, usage in self._files(campaign_id, writer):
+                row = self._prepared(campaign_id, file, usage, writer)
                 if row is not None:
                     self._make(row, file, batches)
         except NoBatches as none:
             state = REFUSED
             log.warning("no_batches", campaign=campaign_id, why=none.message)
-        note = self._row(campaign_id, writer, state, [])
+        note = self._row(campaign_id, writer, state)
         note.collected, note.fault = True, NoBatches().message if state == REFUSED else ""
         with self._db.transaction() as session:
             session.add(note)
 
-    def _files(self, campaign_id: int, writer: ModelWriter) -> Iterator[BatchFile]:
-        """Files of all questions of a campaign that nobody has an answer to, as far as the budget goes."""
+    def _files(self, campaign_id: int, writer: ModelWriter) -> Iterator[tuple[BatchFile, Usage]]:
+        """Files of all questions of a campaign that nobody has an answer to, as far as the budget goes, and what
+        each will take. The next is begun when the one before is handed over."""
         with self._db.transaction() as session:
             terms = CopyTerms.from_json(get_campaign(session, campaign_id).copy)
             allowance = Allowance.of(session, campaign_id, terms, self._prices)
-        file = BatchFile()
+        file, usage = BatchFile(), NO_USAGE
+        # The keys of earlier files are in the database when the next questions are looked up, but for some looked
+        # up before a file was full.
+        before: set[str] = set()
+        asked: set[str] = set()
         for key, question in self._questions(campaign_id, writer):
-            if not allowance.allows(question):
+            if key in asked or key in before:
+                continue
+            taken = allowance.take(question)
+            if taken is None:
                 log.info("batch_budget_used_up", campaign=campaign_id)
                 break
             line = batch_line(key, writer.client, question)
             if file.keys and not file.has_room_for(line, self._most, self._largest):
-                yield file
-                file = BatchFile()
+                yield file, usage
+                file, usage = BatchFile(), NO_USAGE
+                before, asked = asked, set()
             file.add(key, line)
+            asked.add(key)
+            usage = usage.plus(taken)
         if file.keys:
-            yield file
+            yield file, usage
 
     def _questions(self, campaign_id: int, writer: ModelWriter) -> Iterator[tuple[str, Question]]:
         planned = self._planned(campaign_id)
-        asked: set[str] = set()
         while some := list(islice(planned, _AT_ONCE)):
             # As the cells have them when the campaign runs: then the very same is asked.
             requests = {
@@ -193,32 +200,33 @@ class CopyBatches:
                     campaign_id,
                     dict.fromkeys(missing, 0),
                     {c: r.facts() for c, r in missing.items()},
+                    {c: r.salt for c, r in missing.items()},
                 )
-                known = known_answers(session, list(questions)) | _handed_over(session, list(questions))
+                known = known_answers(session, questions) | handed_over(session, questions)
             for key, question in questions.items():
-                if key not in known and key not in asked:
-                    asked.add(key)
+                if key not in known:
                     yield key, question
 
-    def _prepared(self, campaign_id: int, file: BatchFile, writer: ModelWriter) -> CopyBatch | None:
-        """The row of a new batch; None if another process has one for the same questions."""
+    def _prepared(
+        self, campaign_id: int, file: BatchFile, usage: Usage, writer: ModelWriter
+    ) -> CopyBatch | None:
+        """The row of a new batch, which counts for the budget; None if another process has one for these questions."""
         with self._db.transaction() as session:
             session.get_one(Campaign, campaign_id, with_for_update=True)
-            if _handed_over(session, file.keys):
+            if handed_over(session, file.keys):
                 return None
-            row = self._row(campaign_id, writer, PREPARED, file.keys)
+            row = self._row(campaign_id, writer, PREPARED, len(file.keys))
             session.add(row)
-            session.flush()
+            reserve(session, row, file.keys, usage, self._prices)
         return row
 
-    def _row(self, campaign_id: int, writer: ModelWriter, state: str, keys: list[str]) -> CopyBatch:
+    def _row(self, campaign_id: int, writer: ModelWriter, state: str, requests: int = 0) -> CopyBatch:
         return CopyBatch(
             campaign_id=campaign_id,
             server=writer.client.server,
             model=writer.model,
             state=state,
-            keys=list(keys),
-            requests=len(keys),
+            requests=requests,
             created_at=self._clock.now(),
         )
 
@@ -261,9 +269,28 @@ class CopyBatches:
             # The campaign asks itself now; what is answered already comes all the same.
             state = batches.cancel(row.provider_id)
         if state.status != row.state:
-            self._note(row, (row.state,), state.status, fault=state.fault)
-        if state.has_ended:
+            ended_at = self._clock.now() if state.has_ended else None
+            self._note(row, (row.state,), state.status, fault=state.fault, ended_at=ended_at)
+        if not state.has_ended:
+            return
+        try:
             self._collect(row, state, batches)
+        except Rejected as gone:
+            if row.ended_at is not None and row.ended_at < self._clock.now() - _FILES_GONE_AFTER:
+                self._note(row, (row.state,), LOST, fault=gone.message)
+            raise
+
+    def _give_up_old(self) -> None:
+        """Those that never ended, or that no process with these settings looks after any more."""
+        old = select(CopyBatch).where(
+            ~CopyBatch.collected,
+            CopyBatch.state != LOST,
+            CopyBatch.created_at < self._clock.now() - _LOST_AFTER,
+        )
+        with self._db.transaction() as session:
+            found = session.scalars(old).all()
+        for row in found:
+            self._note(row, (row.state,), LOST, fault="it never ended")
 
     def _find_again(self, row: CopyBatch, batches: ModelBatches) -> None:
         """Its maker was killed: the server may have the batch, or only its file, or nothing."""
@@ -285,15 +312,14 @@ class CopyBatches:
     def _collect(self, row: CopyBatch, state: BatchState, batches: ModelBatches) -> None:
         """Keep all answers; also those of a batch that failed, expired or was cancelled on the way."""
         with self._db.transaction() as session:
-            terms = CopyTerms.from_json(get_campaign(session, row.campaign_id).copy)
-        purse, answered, files = self._purse(row.campaign_id, terms), 0, [state.output_file, state.error_file]
-        missing = set(row.keys)
+            missing = keys_of(session, row.id)
+        answered, files = 0, [state.output_file, state.error_file]
         for file in filter(None, files):
             found = ((key, answer) for key, answer in results(batches.lines(file), missing) if answer)
             while some := dict(islice(found, _AT_ONCE)):
                 missing -= some.keys()
                 answered += len(some)
-                self._keep(row.campaign_id, some, purse)
+                self._keep(row, some)
         self._note(
             row, (state.status,), state.status, collected=True, ended_at=self._clock.now(),
             answered=answered, failed=len(missing), fault=state.fault,
@@ -301,14 +327,15 @@ class CopyBatches:
         log.info("batch_collected", batch=row.id, state=state.status, answered=answered, failed=len(missing))
         batches.forget(filter(None, (row.input_file, *files)))
 
-    def _keep(self, campaign_id: int, answers: dict[str, Answer], purse: Purse) -> None:
+    def _keep(self, row: CopyBatch, answers: dict[str, Answer]) -> None:
+        """Answers, and what they took in place of what was reserved for them: both, or a kill leaves neither."""
         with self._db.transaction() as session:
-            fresh = keep_answers(session, answers, campaign_id)
-        usage = NO_USAGE
-        for key in fresh:
-            usage = usage.plus(answers[key].usage)
-        if fresh:
-            purse.took(usage, batch=True)
+            fresh = keep_answers(session, answers, row.campaign_id)
+            release(session, row.id, len(answers))
+            usage = NO_USAGE
+            for key in fresh:
+                usage = usage.plus(answers[key].usage)
+            add_spend(session, row.campaign_id, usage.calls, usage, self._prices.micros(usage, batch=True))
 
     def _note(self, row: CopyBatch, before: tuple[str, ...], state: str, **told: object) -> bool:
         """Write down how a batch stands, unless another process was faster; whether it was not."""
@@ -319,6 +346,8 @@ class CopyBatches:
                 .values(state=state, **told)
                 .returning(CopyBatch.id)
             ).all()
+            if changed and (state == LOST or told.get("collected")):
+                release(session, row.id)
         if changed:
             row.state = state
         return bool(changed)
@@ -339,11 +368,6 @@ def _open(writer: ModelWriter) -> Select[CopyBatch]:
 
 def _mark(row: CopyBatch) -> str:
     return f"{row.campaign_id}-{row.id}-{row.created_at.timestamp():.6f}"
-
-
-def _handed_over(session: Session, keys: list[str]) -> set[str]:
-    """Those of these keys whose answers some batch is to bring."""
-    return {key for (key,) in rows(session, _HANDED_OVER, {"keys": keys})}
 
 
 def _forget_handing_over(session: Session, row: CopyBatch) -> None:

@@ -19,6 +19,7 @@ from campaigns.core.db import Database
 from campaigns.flows.addressees import Addressee
 from campaigns.flows.picking import Picker
 from campaigns.flows.plans import CampaignPlan
+from campaigns.models.copy import salt_of
 from campaigns.models.values import Pick, ProductFacts
 from campaigns.recommend.recommender import History
 from campaigns.recommend.styles import Styles
@@ -123,7 +124,8 @@ def copy_request(
         stage=stage_of(history) if personal else "active",
         favourite_category=favourites[0] if favourites else "",
         picks=tuple(picks),
-        season=season_of(now, addressee.latitude),
+        # Where somebody lives tailors, too: without consent all are told of the season of the north.
+        season=season_of(now, addressee.latitude if personal else None),
         personal=personal,
         granularity=terms.granularity,
         variant=variant_of(plan.id, addressee.customer_id, terms.variants) if terms.variants > 1 else "",
@@ -250,11 +252,6 @@ def variant_of(campaign_id: int, customer_id: int, variants: int) -> str:
     if variants < 2:
         return ""
     return _LETTERS_OF_VARIANTS[_hash("variant", campaign_id, customer_id)[0] % variants]
-
-
-def salt_of(campaign_id: int, customer_id: int) -> str:
-    """What tells the copies of single customers apart in their keys, without being a number of the shop."""
-    return _hash("copy", campaign_id, customer_id).hex()
 
 
 def _hash(what: str, campaign_id: int, customer_id: int) -> bytes:

@@ -28,6 +28,7 @@ STOPPED_BY = "copy"
 
 _DONE = """
     select s.first_pass + s.repaired + s.partly_offline, s.refused, s.outages,
+        s.line_orders, s.line_orders_refused, s.line_orders_away,
         exists (select 1 from copy_cells c where c.campaign_id = s.campaign_id and c.state = 'waiting' and c.sends > 0)
     from copy_spend s where s.campaign_id = %(campaign)s
 """
@@ -39,16 +40,24 @@ _STOPPED_BEFORE = text(
 
 @dataclass(frozen=True, slots=True)
 class CopyFigures:
-    """Cells that the model was asked for, and those of them that it refused or was away for."""
+    """Cells that the model was asked for, and those of them that it refused or was away for.
+
+    `line_orders` are the requests for lines of further products, and those of them without words of the model.
+    """
 
     cells: int
     refused: int
     outages: int
+    line_orders: int = 0
+    line_orders_refused: int = 0
+    line_orders_away: int = 0
 
     @property
     def percent(self) -> float:
         """The share without the model's words."""
-        return 100 * (self.refused + self.outages) / self.cells if self.cells else 0.0
+        asked = self.cells + self.line_orders
+        failed = self.refused + self.outages + self.line_orders_refused + self.line_orders_away
+        return 100 * failed / asked if asked else 0.0
 
 
 class FallbackStop:
@@ -87,14 +96,20 @@ def _figures(session: Session, campaign_id: int) -> CopyFigures | None:
     found = rows(session, _DONE, {"campaign": campaign_id})
     if not found:
         return None
-    good, refused, outages, more_to_come = found[0]
-    figures = CopyFigures(good + refused + outages, refused, outages)
+    good, refused, outages, *lines, more_to_come = found[0]
+    cells = good + refused + outages
+    # A mail with a line of the offline writer's is little lost: a few such alone are no reason to stop.
+    figures = CopyFigures(cells, refused, outages, *(lines if cells + lines[0] >= FEWEST_CELLS else ()))
     return None if figures.cells < FEWEST_CELLS and more_to_come else figures
 
 
 def _why(figures: CopyFigures, limit: float) -> str:
+    lines = ""
+    if failed := figures.line_orders_refused + figures.line_orders_away:
+        lines = f" and {failed} of {figures.line_orders} requests for lines of further products"
     return (
-        f"{figures.refused + figures.outages} of {figures.cells} cells have no words of the model "
-        f"({figures.refused} refused, {figures.outages} while it was away: {figures.percent:.2g} %; the limit is "
+        f"{figures.refused + figures.outages} of {figures.cells} cells{lines} have no words of the model "
+        f"({figures.refused + figures.line_orders_refused} refused, "
+        f"{figures.outages + figures.line_orders_away} while it was away: {figures.percent:.2g} %; the limit is "
         f"{limit:g} %). Resumed, they get the offline writer's"
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from campaigns.copywriting.crew import nothing
 from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.terms import CopyTerms, Granularity
 from campaigns.copywriting.usage import Prices, Usage
@@ -80,14 +81,17 @@ class CopyForecast:
         self._prices = prices
         self._concurrency = concurrency
 
-    def planned_requests(self, campaign_id: int) -> Iterator[tuple[str, CopyRequest, int]]:
+    def planned_requests(
+        self, campaign_id: int, beat: Callable[[], None] = nothing
+    ) -> Iterator[tuple[str, CopyRequest, int]]:
         """The cells that the campaign has by its own granularity: key, what is asked, and for how many mails.
 
         Cells of several mails come last, those of most mails first: where each customer has words of their own,
-        nobody needs to keep them all in mind.
+        nobody needs to keep them all in mind. `beat` is called for each thousand mails.
         """
         kept: dict[str, tuple[CopyRequest, int]] = {}
         for page in self._audience.pages(campaign_id):
+            beat()
             for requests in page.values():
                 for request in requests.values():
                     key = self._shelf.cell_of(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +28,7 @@ _RESERVE = """
       and (%(micros)s::bigint is null or cost_micros < %(micros)s)
       and (%(seconds)s::float8 is null or began_at is null
            or clock_timestamp() < began_at + make_interval(secs => %(seconds)s))
-    returning calls
+    returning extract(epoch from began_at + make_interval(secs => %(seconds)s) - clock_timestamp())
 """
 _TAKE = """
     update copy_spend set calls = calls + %(calls)s, input_tokens = input_tokens + %(input)s,
@@ -55,39 +57,48 @@ class CampaignPurse:
             "seconds": None if terms.max_minutes is None else terms.max_minutes * 60,
         }
         self._opened = False
+        self._over_at = math.inf
+        """When the time is over, by the monotonic clock, as far as the last call told."""
+        if terms.max_minutes is not None:
+            self._over_at = time.monotonic() + terms.max_minutes * 60
 
     def may_call(self) -> bool:
         """Reserve one more call; False where calls, tokens, money or time are used up."""
         with self._db.transaction() as session:
             if not self._opened:
                 open_spend(session, self._campaign)
-            may = bool(rows(session, _RESERVE, self._bounds))
+            may = rows(session, _RESERVE, self._bounds)
         self._opened = True
-        return may
+        if may and may[0][0] is not None:
+            self._over_at = time.monotonic() + float(may[0][0])
+        return bool(may)
 
-    def took(self, usage: Usage, batch: bool = False) -> None:
-        """What a reserved call took; `usage.calls` 0 gives the reservation back.
+    def patience(self) -> float:
+        """What is left of the campaign's time for copy."""
+        return max(self._over_at - time.monotonic(), 0.0)
 
-        A batch reserves nothing beforehand: what came by one is added with its calls.
-        """
+    def took(self, usage: Usage) -> None:
+        """What a reserved call took; `usage.calls` 0 gives the reservation back."""
         with self._db.transaction() as session:
-            if not self._opened:
-                open_spend(session, self._campaign)
-            taken = {
-                "campaign": self._campaign,
-                "calls": usage.calls if batch else usage.calls - 1,
-                "input": usage.input,
-                "cached": usage.cached,
-                "output": usage.output,
-                "micros": self._prices.micros(usage, batch),
-            }
-            rows(session, _TAKE, taken)
-        self._opened = True
+            add_spend(session, self._campaign, usage.calls - 1, usage, self._prices.micros(usage))
 
 
 def open_spend(session: Session, campaign_id: int) -> None:
     """See to it that the campaign has its row of copy_spend."""
     rows(session, _OPEN, {"campaign": campaign_id})
+
+
+def add_spend(session: Session, campaign_id: int, calls: int, usage: Usage, micros: int) -> None:
+    """Add calls, tokens and cost to what a campaign spent, whose row is there; less than none takes them off."""
+    taken = {
+        "campaign": campaign_id,
+        "calls": calls,
+        "input": usage.input,
+        "cached": usage.cached,
+        "output": usage.output,
+        "micros": micros,
+    }
+    rows(session, _TAKE, taken)
 
 
 def check_budget(terms: CopyTerms, prices: Prices) -> None:

@@ -89,6 +89,8 @@ class CopyReport:
     `cells` and `mails` are by state: waiting, written, partly_offline, offline. Mails are counted that have their
     words, from earlier campaigns too, and those of cells that wait.
     `outcomes` has OUTCOMES of the cells that were written for this campaign.
+    `line_orders` are the requests for lines of further products: asked, refused as a whole, away (the model was).
+    `tried` are samples among the cells that have no words of the model yet, and are asked again in the campaign.
     `samples` is by what a person said: shown (nothing yet), approved, rejected. `stopped` says why the campaign
     paused itself for its copy, "" if it did not; `used_up` names the bounds of which nothing is left.
     `forecast` is flows/copy_forecast.py's, from before.
@@ -102,6 +104,8 @@ class CopyReport:
     cells: Mapping[str, int] = field(default_factory=dict)
     mails: Mapping[str, int] = field(default_factory=dict)
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    line_orders: Mapping[str, int] = field(default_factory=dict)
+    tried: int = 0
     rules: tuple[Broken, ...] = ()
     spent: Spent = field(default_factory=Spent)
     bounds: tuple[Bound, ...] = ()
@@ -138,7 +142,7 @@ class CopyReport:
     @property
     def known_before(self) -> int:
         """Cells whose words were there already."""
-        return max(self.done_cells - self.written_here, 0)
+        return max(self.done_cells - self.written_here - self.tried, 0)
 
     @property
     def rates(self) -> dict[str, float | None]:
@@ -181,6 +185,7 @@ class CopyReport:
             "cells": dict(self.cells),
             "mails": dict(self.mails),
             "outcomes": dict(self.outcomes),
+            "line_orders": dict(self.line_orders),
             "known_before": self.known_before,
             "rates": {name: _rounded(rate) for name, rate in self.rates.items()},
             "rules": [asdict(rule) for rule in self.rules],
@@ -220,6 +225,8 @@ def copy_report(session: Session, campaign: Campaign, currency: str, now: dateti
         cells=counted["cells"],
         mails=counted["mails"],
         outcomes={name: int(getattr(spend, name)) for name in OUTCOMES} if spend else {},
+        line_orders=_line_orders(spend),
+        tried=counted.get("tried", 0),
         rules=tuple(Broken(**rule) for rule in counted["rules"]),
         spent=spent,
         bounds=tuple(_bounds(terms, spent, currency, now if at_work else None)),
@@ -244,6 +251,7 @@ def copy_counts(session: Session, campaign_id: int) -> dict[str, Any]:
         "cells": cells,
         "mails": {**mails, **({"waiting": waiting} if waiting else {})},
         "samples": {row.sample: row.n for row in session.execute(text(_SAMPLES), asked)},
+        "tried": session.scalar(text(_TRIED), asked),
         "rules": [dict(rule) for rule in rules],
     }
 
@@ -251,7 +259,12 @@ def copy_counts(session: Session, campaign_id: int) -> dict[str, Any]:
 _CELLS = """
     -- What a person rejected is written offline, whoever wrote the sample.
     select case when sample = 'rejected' then 'offline' else state end as state, count(*)::int as cells
-    from copy_cells where campaign_id = :campaign group by 1 order by 1"""
+    from copy_cells
+    -- Whose sends have come to belong to other cells, as with another model, waits for nothing.
+    where campaign_id = :campaign and (state <> 'waiting' or sends > 0) group by 1 order by 1"""
+_TRIED = (
+    "select count(*)::int from copy_cells where campaign_id = :campaign and state = 'offline' and sends = 0"
+)
 _MAILS = """
     select case when c.writer = 'offline' then 'offline' when c.offline_fields <> '[]' then 'partly_offline'
                 else 'written' end as state, count(*) as mails
@@ -267,6 +280,12 @@ _SAMPLES = (
     "select sample, count(*)::int as n from copy_cells where campaign_id = :campaign and sample <> '' "
     "group by 1 order by 1"
 )
+
+
+def _line_orders(row: CopySpend | None) -> dict[str, int]:
+    if row is None:
+        return {}
+    return {"asked": row.line_orders, "refused": row.line_orders_refused, "away": row.line_orders_away}
 
 
 def _spent(row: CopySpend | None) -> Spent:

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from campaigns.copywriting.crew import nothing
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, NotFound, Refused, TellThePerson
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
-from campaigns.flows.copy_approval import APPROVED, REJECTED, SHOWN
+from campaigns.flows.copy_approval import APPROVED, REJECTED, SHOWN, rests_on
 from campaigns.flows.copy_audit import CopyAudit, audit_of_words
+from campaigns.flows.copy_due import CopyDue
+from campaigns.flows.copy_rejection import allow_words, reject_words
 from campaigns.flows.copy_sampling import MOST, Cell, choose
 from campaigns.flows.copy_writing import CopyWriting
 from campaigns.flows.copystore import copy_from
@@ -33,12 +37,13 @@ from campaigns.models.values import Copy
 
 log = get_logger(__name__)
 
-_BEFORE = (CampaignStatus.DRAFT.value, CampaignStatus.APPROVED.value, CampaignStatus.SCHEDULED.value)
+BEFORE = (CampaignStatus.DRAFT.value, CampaignStatus.APPROVED.value, CampaignStatus.SCHEDULED.value)
+"""The statuses of a campaign that has not begun."""
+Planned = Callable[[int, Callable[[], None]], Iterable[Cell]]
+"""The cells that a campaign would have now; calls the function that it is given every now and then meanwhile."""
 Words = Callable[[int, Sequence[Cell]], Mapping[str, Worded]]
 """Writes for these cells of a campaign; gives the words of those that are done, by key."""
 
-# Longer than writing a dozen cells takes; then whoever took it has been killed, and another begins again.
-_LEASE = timedelta(minutes=15)
 _LEAST_OF_A_KEY = 6
 
 
@@ -88,7 +93,7 @@ class Sample:
 class CopySamples:
     """Has samples written, shows them, and keeps what people say of them.
 
-    `planned` gives the cells that a campaign would have now (flows/copy_forecast.py), `words` writes for cells.
+    `planned` is CopyForecast.planned_requests, `words` writes for cells, `model` stands in keys for who writes.
     """
 
     def __init__(
@@ -97,14 +102,17 @@ class CopySamples:
         db: Database,
         clock: Clock,
         jobs: Jobs,
-        planned: Callable[[int], Iterable[Cell]],
+        planned: Planned,
         words: Words,
+        model: str,
     ) -> None:
         self._db = db
         self._clock = clock
         self._jobs = jobs
         self._planned = planned
         self._words = words
+        self._model = model
+        self._due = CopyDue(db, clock, Campaign.samples_due_at)
 
     def ask(self, campaign_id: int) -> None:
         """Have the samples written by a worker; `waiting` tells until when.
@@ -113,69 +121,51 @@ class CopySamples:
             Refused: the campaign has begun.
         """
         with self._db.transaction() as session:
-            campaign = _not_begun(session, campaign_id)
-            if campaign.samples_due_at is None:
-                campaign.samples_due_at = self._clock.now()
+            _not_begun(session, campaign_id)
+            self._due.ask(session, campaign_id)
             session.after_commit(self._jobs.write_samples)
 
     def waiting(self, campaign_id: int) -> bool:
         """Whether samples were asked for and are not all written yet."""
-        with self._db.transaction() as session:
-            return get_campaign(session, campaign_id).samples_due_at is not None
+        return self._due.waits(campaign_id)
 
     def work(self) -> int:
         """Write all samples that were asked for; returns for how many campaigns. For workers."""
         done = 0
-        while (campaign_id := self._take()) is not None:
+        while (campaign_id := self._due.take()) is not None:
             try:
-                self.write(campaign_id)
+                self.write(campaign_id, beat=partial(self._due.still_at_it, campaign_id))
                 done += 1
             except TellThePerson as error:
                 log.warning("samples_not_written", campaign_id=campaign_id, why=error.message)
                 self._settle(campaign_id)
         return done
 
-    def _take(self) -> int | None:
-        """A campaign whose samples are due. Whoever takes it has it for a while; a killed worker's is due again."""
-        now = self._clock.now()
-        due = (
-            select(Campaign.id)
-            .where(Campaign.samples_due_at <= now)
-            .order_by(Campaign.samples_due_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        with self._db.transaction() as session:
-            campaign_id = session.scalar(due)
-            if campaign_id is not None:
-                taken = update(Campaign).where(Campaign.id == campaign_id)
-                session.execute(taken.values(samples_due_at=now + _LEASE))
-            return campaign_id
-
     def _settle(self, campaign_id: int) -> None:
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id, lock=True)
-            campaign.samples_due_at = None
-            if campaign.status in _BEFORE:
+            self._due.done(session, campaign_id)
+            if campaign.status in BEFORE:
                 # The time that the campaign may take begins with its own first call.
                 clock = update(CopySpend).where(CopySpend.campaign_id == campaign_id)
                 session.execute(clock.values(began_at=None, last_at=None))
 
-    def write(self, campaign_id: int, most: int = MOST) -> list[Sample]:
+    def write(self, campaign_id: int, most: int = MOST, beat: Callable[[], None] = nothing) -> list[Sample]:
         """Choose the samples, write those that are missing, and return them all.
 
         What was judged before stays judged; what nobody judged and is not among the chosen any more is not
-        shown any more. No connection is held while a model writes.
+        shown any more. No connection is held while a model writes. `beat` is called every now and then while the
+        audience is looked through, which takes minutes for a big one.
 
         Raises:
             Refused: the campaign has begun.
         """
         with self._db.transaction() as session:
             _not_begun(session, campaign_id)
-        chosen = choose(self._planned(campaign_id), campaign_id, most)
+        chosen = choose(self._planned(campaign_id, beat), campaign_id, most)
         with self._db.transaction() as session:
-            _not_begun(session, campaign_id, lock=True)
-            _show(session, campaign_id, chosen)
+            campaign = _not_begun(session, campaign_id, lock=True)
+            _show(session, campaign, chosen, self._model, self._clock.now())
         words = self._words(campaign_id, chosen)
         with self._db.transaction() as session:
             for key in sorted(words):
@@ -212,6 +202,11 @@ class CopySamples:
             if cell.copy_id is None:
                 raise Refused("this sample is not written yet, so nobody can have read it")
             cell.sample, cell.judged_by, cell.judged_at = verdict, by, self._clock.now()
+            session.flush()
+            if verdict == REJECTED:
+                reject_words(session, _rows_of(cell), self._clock.now())
+            else:
+                allow_words(session, _rows_of(cell))
 
     def approve_all(self, campaign_id: int, by: str) -> int:
         """Approve all that nobody has judged; returns how many.
@@ -221,7 +216,7 @@ class CopySamples:
         """
         with self._db.transaction() as session:
             _not_begun(session, campaign_id, lock=True)
-            approved = session.scalars(
+            approved = session.execute(
                 update(CopyCell)
                 .where(
                     CopyCell.campaign_id == campaign_id,
@@ -229,9 +224,10 @@ class CopySamples:
                     CopyCell.copy_id.is_not(None),
                 )
                 .values(sample=APPROVED, judged_by=by, judged_at=self._clock.now())
-                .returning(CopyCell.key)
-            )
-            return len(approved.all())
+                .returning(CopyCell.copy_id, CopyCell.line_ids)
+            ).all()
+            allow_words(session, {number for head, lines in approved for number in (head, *lines) if number})
+            return len(approved)
 
 
 def written_by(plans: Plans, shelf: CopyShelf, writing: CopyWriting) -> Words:
@@ -251,19 +247,28 @@ def written_by(plans: Plans, shelf: CopyShelf, writing: CopyWriting) -> Words:
 
 def _not_begun(session: Session, campaign_id: int, lock: bool = False) -> Campaign:
     campaign = get_campaign(session, campaign_id, lock=lock)
-    if campaign.status not in _BEFORE:
+    if campaign.status not in BEFORE:
         raise Refused(f"campaign {campaign_id} is {campaign.status}: samples are for before it begins")
     return campaign
 
 
-def _show(session: Session, campaign_id: int, chosen: Sequence[Cell]) -> None:
+def _show(session: Session, campaign: Campaign, chosen: Sequence[Cell], model: str, now: datetime) -> None:
     """Remember which cells are shown; whoever judged one already is not asked again."""
     keys = [key for key, _, _ in chosen]
-    others = (CopyCell.campaign_id == campaign_id, CopyCell.key.not_in(keys))
-    session.execute(delete(CopyCell).where(*others, CopyCell.sample == SHOWN))
+    others = (CopyCell.campaign_id == campaign.id, CopyCell.key.not_in(keys), CopyCell.sample == SHOWN)
+    # Words for one customer only would stay behind where nobody looks for them.
+    own = select(CopyCell.key).where(*others, CopyCell.salt != "")
+    session.execute(delete(WrittenCopyRow).where(WrittenCopyRow.content_hash.in_(own)))
+    session.execute(delete(CopyCell).where(*others))
     for key, request, sends in sorted(chosen, key=lambda cell: cell[0]):
         cell = insert(CopyCell).values(
-            campaign_id=campaign_id, key=key, foreseen=sends, facts=request.facts(), sample=SHOWN
+            campaign_id=campaign.id,
+            key=key,
+            foreseen=sends,
+            facts=request.facts(),
+            sample=SHOWN,
+            salt=request.salt,
+            rests_on=rests_on(request.brief, [pick.product for pick in request.picks], model, now),
         )
         again = {"foreseen": sends, "sample": func.coalesce(func.nullif(CopyCell.sample, ""), SHOWN)}
         session.execute(
@@ -294,6 +299,11 @@ def _cell_of(session: Session, campaign_id: int, key: str) -> CopyCell:
     if len(found) > 1:
         raise BadInput(f"several samples begin with {key}: give more of the key", where="key")
     return found[0]
+
+
+def _rows_of(cell: CopyCell) -> set[int]:
+    """The rows of copies that its words are."""
+    return {number for number in (cell.copy_id, *cell.line_ids) if number}
 
 
 def _titles(session: Session, cells: Iterable[CopyCell]) -> dict[str, str]:

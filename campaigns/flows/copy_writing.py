@@ -9,15 +9,18 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from campaigns.copywriting.crew import Crew
+from campaigns.copywriting.crew import Crew, nothing
+from campaigns.copywriting.offline_writer import OfflineWriter
 from campaigns.copywriting.request import OFFLINE, CopyRequest
 from campaigns.copywriting.usage import Prices, Purse
 from campaigns.copywriting.written import WrittenCopy
 from campaigns.core.db import Database
 from campaigns.flows.copy_cells import Ended, end_cells, offline_among, picks_of
+from campaigns.flows.copy_line_outcomes import count_line_order
 from campaigns.flows.copy_orders import Order, cell_orders, line_orders, with_siblings
-from campaigns.flows.copy_parts import new_parts
+from campaigns.flows.copy_parts import new_parts, pinned_lines
 from campaigns.flows.copy_purse import CampaignPurse
+from campaigns.flows.copy_rejection import rejected_keys
 from campaigns.flows.copystore import NewPart
 from campaigns.flows.picking import Picker
 from campaigns.flows.plans import CampaignPlan
@@ -25,13 +28,17 @@ from campaigns.flows.wording import CopyShelf, Worded
 
 K = TypeVar("K", bound=Hashable)
 
+_STATES = {"first_pass": "written", "repaired": "written", "partly_offline": "partly_offline"}
+"""Of a cell, by its outcome; all other outcomes leave it to the offline writer."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What all steps for a campaign need."""
+    """What all steps for a campaign need; `beat` is the crew's (Crew.copies_for)."""
 
     plan: CampaignPlan
     purse: Purse
+    beat: Callable[[], None] = nothing
 
 
 class CopyWriting:
@@ -55,6 +62,7 @@ class CopyWriting:
         self._picker = picker
         self._prices = prices
         self._stopping = stopping
+        self._offline = OfflineWriter()
 
     def purse(self, plan: CampaignPlan) -> Purse:
         """The campaign's budget."""
@@ -65,24 +73,31 @@ class CopyWriting:
         cells = {send: self._shelf.cell_of(request) for send, request in requests.items()}
         with self._db.transaction() as session:
             offline = offline_among(session, plan.id, set(cells.values()))
+            self._shelf.heed(rejected_keys(session))
         wanted = {send: request for send, request in requests.items() if cells[send] not in offline}
         rest = {send: request for send, request in requests.items() if cells[send] in offline}
         return self._shelf.copies_for(wanted, write=False) | self._shelf.offline_for(rest)
 
-    def words_for(self, plan: CampaignPlan, requests: Mapping[K, CopyRequest]) -> Iterator[dict[K, Worded]]:
+    def words_for(
+        self, plan: CampaignPlan, requests: Mapping[K, CopyRequest], beat: Callable[[], None] = nothing
+    ) -> Iterator[dict[K, Worded]]:
         """Have the words for these requests written; gives those of some as soon as they are there.
 
-        The cells of most requests come first. No connection is held while the model writes. The caller may leave
-        the rest at any time; told to stop, the crew does too, and what is not written then is left out.
+        The cells of most requests come first. No connection is held while the model writes; `beat` is called
+        about every second meanwhile, in the caller's thread. Nothing is given now and then, when words were
+        written of which nobody has all yet. The caller may leave the rest at any time; told to stop, the crew does
+        too, and what is not written then is left out.
         """
-        job = _Job(plan, self.purse(plan))
+        job = _Job(plan, self.purse(plan), beat)
         waiting = dict(requests)
         yield self._settle(waiting, self.known(plan, waiting))
         yield from self._heads(job, waiting)
         if self._stopping():
             return
-        for order, written in self._written(job, line_orders(self._shelf, list(waiting.values()))):
-            self._keep(job, order, written)
+        lines = dict(enumerate(line_orders(self._shelf, list(waiting.values()))))
+        for order, written in self._asked(job, lines, {number: one.request for number, one in lines.items()}):
+            self._keep_lines(job, order, written)
+            yield {}
         if not self._stopping():
             # What the model did not write, or wrote so that it fits another mail only.
             yield self._settle(waiting, self._shelf.copies_for(waiting, write=False))
@@ -99,34 +114,56 @@ class CopyWriting:
         first = [waiting[sends_of[cell][0]] for cell in cells]
         # What a batch asked ahead was asked as a whole, and only the same question finds its answer.
         orders = list(cell_orders(self._shelf, first, told, products, job.plan.copy.mode == "now"))
-        for order, written in self._written(job, orders):
-            offline = self._keep(job, order, written)
+        for order, written in self._in_waves(job, orders):
+            offline = self._keep_cell(job, order, written)
             those = {send: waiting[send] for send in sends_of[order.cell] if send in waiting}
             found = self._shelf.offline_for(those) if offline else self._shelf.copies_for(those, write=False)
             yield self._settle(waiting, found)
 
-    def _written(self, job: _Job, orders: Sequence[Order]) -> Iterator[tuple[Order, WrittenCopy]]:
-        by_number = dict(enumerate(orders))
-        asked = {number: order.request for number, order in by_number.items()}
-        requests = with_siblings(self._shelf, asked, job.plan.copy.variants)
-        known = {number: order.known for number, order in by_number.items() if order.known}
-        for number, written in self._crew.copies_for(requests, job.purse, known):
-            yield by_number[number], written
+    def _in_waves(self, job: _Job, orders: Sequence[Order]) -> Iterator[tuple[Order, WrittenCopy]]:
+        """The variants of cells one after the other, so that each knows what it is to differ from."""
+        for variant in sorted({order.request.variant for order in orders}):
+            wave = {number: one for number, one in enumerate(orders) if one.request.variant == variant}
+            asked = {number: one.request for number, one in wave.items()}
+            yield from self._asked(job, wave, with_siblings(self._shelf, asked, job.plan.copy.variants))
 
-    def _keep(self, job: _Job, order: Order, written: WrittenCopy) -> bool:
+    def _asked(
+        self, job: _Job, orders: Mapping[int, Order], requests: Mapping[int, CopyRequest]
+    ) -> Iterator[tuple[Order, WrittenCopy]]:
+        known = {number: order.known for number, order in orders.items() if order.known}
+        for number, written in self._crew.copies_for(requests, job.purse, known, job.beat):
+            yield orders[number], written
+
+    def _keep_cell(self, job: _Job, order: Order, written: WrittenCopy) -> bool:
         """Keep what was written and note what became of its cell; whether all of it is the offline writer's."""
         offline = written.key_model == OFFLINE
         new: dict[str, NewPart] = {}
-        new_parts(written, order.request, self._prices, self._shelf, new, lines_only=not order.cell)
+        new_parts(written, order.request, self._prices, self._shelf, new)
         self._shelf.keep(new)
-        if order.cell:
-            find: Callable[[Mapping[int, CopyRequest]], Mapping[int, Worded]] = (
-                self._shelf.offline_for if offline else lambda one: self._shelf.copies_for(one, write=False)
-            )
-            ended = ended_by(order.cell, written, find({0: order.request}).get(0))
-            with self._db.transaction() as session:
-                end_cells(session, job.plan.id, [ended])
+        find: Callable[[Mapping[int, CopyRequest]], Mapping[int, Worded]] = (
+            self._shelf.offline_for if offline else lambda one: self._shelf.copies_for(one, write=False)
+        )
+        ended = ended_by(order.cell, written, find({0: order.request}).get(0))
+        with self._db.transaction() as session:
+            end_cells(session, job.plan.id, [ended])
         return offline
+
+    def _keep_lines(self, job: _Job, order: Order, written: WrittenCopy) -> None:
+        """Keep the lines of an order for lines only, and count what became of it.
+
+        Where the model had its chance with a line, the offline writer's takes its place for good: else each group
+        of sends that shows the product would pay for the same refusals again.
+        """
+        outcome = outcome_of(written)
+        new: dict[str, NewPart] = {}
+        if outcome != "refused":
+            new_parts(written, order.request, self._prices, self._shelf, new, lines_only=True)
+        if outcome not in ("outages", "over_budget"):
+            stand_in = written if outcome == "refused" else self._offline.write(order.request)
+            pinned_lines(stand_in, order.request, self._shelf.model, self._prices, self._shelf, new)
+        self._shelf.keep(new)
+        with self._db.transaction() as session:
+            count_line_order(session, job.plan.id, outcome)
 
     def _settle(self, waiting: dict[K, CopyRequest], found: Mapping[K, Worded]) -> dict[K, Worded]:
         for send in found:
@@ -134,15 +171,19 @@ class CopyWriting:
         return dict(found)
 
 
+def outcome_of(written: WrittenCopy) -> str:
+    """What counts of a writing, by the name of its column in copy_spend."""
+    if written.key_model == OFFLINE:
+        rules = {verdict.rule for verdict in written.verdicts}
+        return "over_budget" if "budget" in rules else "outages" if "outage" in rules else "refused"
+    if written.offline_fields:
+        return "partly_offline"
+    return "repaired" if written.repairs else "first_pass"
+
+
 def ended_by(cell: str, written: WrittenCopy, words: Worded | None) -> Ended:
     """What became of a cell by this writing, whose words are kept as `words`."""
-    rules = {verdict.rule for verdict in written.verdicts}
-    if written.key_model == OFFLINE:
-        counts_as = "over_budget" if "budget" in rules else "outages" if "outage" in rules else "refused"
-        state = "offline"
-    elif written.offline_fields:
-        counts_as, state = "partly_offline", "partly_offline"
-    else:
-        counts_as, state = ("repaired" if written.repairs else "first_pass"), "written"
+    outcome = outcome_of(written)
     number = words.copy_id if words else None
-    return Ended(cell, state, counts_as, number, words.line_ids if words else (), written.verdicts)
+    state = _STATES.get(outcome, "offline")
+    return Ended(cell, state, outcome, number, words.line_ids if words else (), written.verdicts)

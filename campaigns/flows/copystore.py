@@ -27,6 +27,14 @@ class Part(NamedTuple):
     copy: Copy
 
 
+class Arranged(NamedTuple):
+    """A whole copy whose words are those of the row `origin`, with the facts of its own mail."""
+
+    origin: int
+    copy: Copy
+    facts: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class NewPart:
     """A part to be kept, with how it came to be (see copywriting.written.WrittenCopy).
@@ -66,7 +74,10 @@ class NewPart:
         }
 
 
-_BY_KEY = "select content_hash, id, fields from copies where content_hash = any(%(keys)s::text[])"
+_BY_KEY = """
+    select content_hash, id, fields from copies
+    where content_hash = any(%(keys)s::text[]) and rejected_at is null
+"""
 _BY_NUMBER = "select id, fields from copies where id = any(%(numbers)s::bigint[])"
 _COLUMNS = (
     "content_hash, fields, writer, model, prompt_version, verdicts, facts, tokens, input_tokens, cached_tokens,"
@@ -80,14 +91,14 @@ _KEEP = f"""
 
 _KEEP_ARRANGED = """
     insert into copies (content_hash, fields, writer, model, prompt_version, facts, offline_fields)
-    select d.e->>0, d.e->2, c.writer, c.model, c.prompt_version, c.facts, c.offline_fields
+    select d.e->>0, d.e->2, c.writer, c.model, c.prompt_version, d.e->3, c.offline_fields
     from jsonb_array_elements(%(copies)s::jsonb) as d (e) join copies c on c.id = (d.e->>1)::bigint
     on conflict do nothing
 """
 
 
 def parts_by_key(session: Session, keys: Sequence[str]) -> dict[str, Part]:
-    """The parts that exist of those with these keys."""
+    """The parts that exist of those with these keys, without those that a person rejected."""
     found = rows(session, _BY_KEY, {"keys": list(keys)})
     return {key: Part(number, copy_from(fields)) for key, number, fields in found}
 
@@ -109,10 +120,10 @@ def keep_parts(session: Session, new: Mapping[str, NewPart]) -> dict[str, Part]:
     return kept | parts_by_key(session, others) if others else kept
 
 
-def keep_arranged(session: Session, new: Mapping[str, tuple[int, Copy]]) -> dict[str, Part]:
-    """Add whole copies by their keys, each with the words of another row (its number) in another order."""
+def keep_arranged(session: Session, new: Mapping[str, Arranged]) -> dict[str, Part]:
+    """Add whole copies by their keys, each with the words of another row in another order."""
     keys = sorted(new)
-    told = [[key, new[key][0], _fields(new[key][1])] for key in keys]
+    told = [[key, one.origin, _fields(one.copy), one.facts] for key, one in sorted(new.items())]
     rows(session, _KEEP_ARRANGED, {"copies": json.dumps(told, ensure_ascii=False)})
     return parts_by_key(session, keys)
 

@@ -45,7 +45,8 @@ class _Stopped(Exception):
 class Planning:
     """Freezes audiences. One object belongs to one process.
 
-    `stopping` says whether this process is asked to end: a freeze is then left to another one.
+    `stopping` says whether this process is asked to end: a freeze is then left to another one. With
+    `words_elsewhere` words are asked for apart from sending, also for those whose time has not come.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Planning:
         default_zone: str,
         stopping: Callable[[], bool],
         cap: FrequencyCap | None = None,
+        words_elsewhere: bool = False,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -65,6 +67,7 @@ class Planning:
         self._zone = default_zone
         self._stopping = stopping
         self._cap = cap
+        self._words_elsewhere = words_elsewhere
 
     def plan(self, campaign_id: int) -> int | None:
         """Planning -> sending, with a send for everybody in the audience; returns how many are planned.
@@ -102,6 +105,8 @@ class Planning:
         planned = by_status.get(SendStatus.PLANNED, 0)
         hints = min(MOST_HINTS, math.ceil(planned / self._batch_size))
         session.after_commit(lambda: self._jobs.send(hints))
+        if planned and self._words_elsewhere:
+            session.after_commit(self._jobs.write_words)
         session.after_commit(lambda: self._jobs.warm(campaign.id))
         return planned
 

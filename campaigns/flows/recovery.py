@@ -28,7 +28,11 @@ _OPEN_WORK = """
                   or (select s.id from sends s where s.campaign_id = c.id and s.status = 'planned'
                       and s.not_before <= %(now)s order by s.campaign_id, s.not_before, s.id limit 1) is not null
                 then coalesce(n.planned, 0) else 0 end + coalesce(n.written, 0),
-           coalesce(n.picked, 0), coalesce(n.open, 0)
+           coalesce(n.picked, 0), coalesce(n.open, 0),
+           c.delivery->>'local_time' is not null
+           and (select s.id from sends s where s.campaign_id = c.id and s.status = 'planned'
+                and s.not_before is not null and s.cell_number is null
+                order by s.campaign_id, s.id limit 1) is not null
     from campaigns c left join lateral (
         select sum(n) filter (where status = 'planned')::bigint as planned,
                sum(n) filter (where status = 'picked')::bigint as picked,
@@ -49,13 +53,15 @@ class SweepResult:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A running campaign: sends that may be due, sends that wait for words, sends that have not ended."""
+    """A running campaign: sends that may be due, sends that wait for words, sends that have not ended; and whether
+    it mails by local time and has sends whose cells nobody has looked for yet."""
 
     campaign_id: int
     status: str
     due: int
     picked: int
     open: int
+    unseen: bool
 
 
 class Recovery:
@@ -72,6 +78,7 @@ class Recovery:
         batch_size: int,
         meters: Meters,
         reconciling: Reconciling,
+        words_elsewhere: bool = False,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -82,6 +89,7 @@ class Recovery:
         self._batch_size = batch_size
         self._meters = meters
         self._reconciling = reconciling
+        self._words_elsewhere = words_elsewhere
 
     def sweep(self) -> SweepResult:
         """One round; harmless when several schedulers do it at once."""
@@ -119,5 +127,5 @@ class Recovery:
         due = sum(-(-one.due // self._batch_size) for one in found)
         if due:
             self._jobs.send(min(_HINTS_A_SWEEP, due))
-        if any(one.picked for one in found):
+        if any(one.picked or (one.unseen and self._words_elsewhere) for one in found):
             self._jobs.write_words()

@@ -20,6 +20,7 @@ from campaigns.core.db import Database
 from campaigns.core.locks import RETENTION_LOCK
 from campaigns.core.log import get_logger
 from campaigns.flows.copy_answers import forget_answers
+from campaigns.flows.copy_own import forget_own_copies
 from campaigns.flows.copy_report import copy_counts
 from campaigns.flows.payload_store import forget_payloads
 from campaigns.insight.report import campaign_report
@@ -62,6 +63,7 @@ class Retention:
         self._forget_loose_events(before)
         self._forget_drained(self._clock.now() - _GROUPS_KEPT)
         self._forget_signals()
+        forget_own_copies(self._db)
         forget_payloads(self._db, self._clock.now())
         forget_answers(self._db, self._clock.now())
         if dropped:
@@ -86,7 +88,9 @@ class Retention:
                 report = campaign_report(session, campaign_id, names, now).to_json()
                 campaign.summary = {**report, "copy": copy_counts(session, campaign_id)}
                 campaign.sends_dropped_at = now
-                session.execute(delete(CopyCell).where(CopyCell.campaign_id == campaign_id))
+                # The others lead to words for one customer each, of which there may be a million.
+                shared = CopyCell.salt == ""
+                session.execute(delete(CopyCell).where(CopyCell.campaign_id == campaign_id, shared))
 
     def _drop(self, one: CampaignRange, table: str) -> list[str]:
         """One table a transaction: locks on two of them at once could deadlock with those who send.

@@ -62,6 +62,7 @@ class Sending:
         default_zone: str = "UTC",
         stopping: Callable[[], bool] = lambda: False,
         cap: FrequencyCap | None = None,
+        words_elsewhere: bool = False,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -75,7 +76,7 @@ class Sending:
         self._batch_size = batch_size
         self._stopping = stopping
         self._plans = Plans(db)
-        self._planning = Planning(db, clock, jobs, batch_size, default_zone, stopping, cap)
+        self._planning = Planning(db, clock, jobs, batch_size, default_zone, stopping, cap, words_elsewhere)
 
     def plan(self, campaign_id: int) -> int:
         """Freeze the audience into sends and hint at their batches; returns how many are planned.

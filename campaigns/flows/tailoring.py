@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -12,6 +12,7 @@ from campaigns.audience.checking import still_allowed
 from campaigns.audience.consent import states
 from campaigns.audience.contact import hold
 from campaigns.compose.links import SendRef
+from campaigns.copywriting.crew import nothing
 from campaigns.copywriting.request import CopyRequest
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
@@ -20,13 +21,13 @@ from campaigns.core.frequency import FrequencyCap
 from campaigns.core.meters import Meters
 from campaigns.flows.addressees import Addressee, load_addressees, marketing_since
 from campaigns.flows.claims import ClaimedSend
-from campaigns.flows.copy_facts import Readers, Told
+from campaigns.flows.copy_facts import Readers, Told, copy_language
 from campaigns.flows.copy_writing import CopyWriting
 from campaigns.flows.letters import LetterFacts
 from campaigns.flows.picking import Picker, picks_to_json
 from campaigns.flows.plans import CampaignPlan
 from campaigns.flows.send_moves import Move, Parked
-from campaigns.flows.wording import CopyShelf, Worded, copy_language
+from campaigns.flows.wording import CopyShelf, Worded
 from campaigns.models import SendStatus
 from campaigns.models.values import Copy, Pick
 from campaigns.recommend.recommender import History
@@ -177,15 +178,16 @@ class Tailor:
         return ready, unworded
 
     def words_for(
-        self, plan: CampaignPlan, unworded: Sequence[Unworded]
+        self, plan: CampaignPlan, unworded: Sequence[Unworded], beat: Callable[[], None] = nothing
     ) -> Generator[list[Parked], None, None]:
         """Have their words written, those of most sends first; gives sends as soon as their words are there.
 
         A model may take a minute for a cell. No connection is held meanwhile, and the caller may leave
-        the rest at any time.
+        the rest at any time; `beat` is called about every second.
         """
         sends = {one.send.id: one for one in unworded}
-        for words in self._writing.words_for(plan, {send_id: one.request for send_id, one in sends.items()}):
+        requests = {send_id: one.request for send_id, one in sends.items()}
+        for words in self._writing.words_for(plan, requests, beat):
             yield [sends[send_id].worded(found) for send_id, found in words.items()]
 
     def _picked(

@@ -24,7 +24,7 @@ from campaigns.core.frequency import FrequencyCap
 from campaigns.core.tokens import Signer
 from campaigns.flows.addressees import consent_dates, load_addressees
 from campaigns.flows.copy_audit import CopyAudit, audit_of_words
-from campaigns.flows.copy_facts import Readers, Told
+from campaigns.flows.copy_facts import Readers, Told, copy_language
 from campaigns.flows.letters import LetterFacts, Letters
 from campaigns.flows.live_offers import LiveOffers
 from campaigns.flows.mailed import mailed
@@ -32,7 +32,7 @@ from campaigns.flows.picking import Picker, picks_from_json
 from campaigns.flows.plans import CampaignPlan, load_plan
 from campaigns.flows.preview import Preview
 from campaigns.flows.shown import Showing, ShownPicture
-from campaigns.flows.wording import CopyShelf, Worded, copy_language
+from campaigns.flows.wording import CopyShelf, Worded
 from campaigns.models import Customer
 from campaigns.opentime.place.place import Home, Place, Signal, locate, signal_of
 from campaigns.opentime.place.requester import Requester

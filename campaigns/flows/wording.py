@@ -14,10 +14,9 @@ from campaigns.copywriting.usage import Prices
 from campaigns.copywriting.written import WrittenCopy
 from campaigns.core.db import Database
 from campaigns.core.remembering import Remembered, Tokens
-from campaigns.flows.copy_facts import copy_language as copy_language
-from campaigns.flows.copy_facts import copy_request as copy_request
 from campaigns.flows.copy_parts import new_parts
 from campaigns.flows.copystore import (
+    Arranged,
     NewPart,
     Part,
     keep_arranged,
@@ -69,6 +68,8 @@ class CopyShelf:
         self._keys: Remembered[Hashable, str] = Remembered(_MOST_KEPT)
         self._read: Remembered[str, Part] = Remembered(_MOST_KEPT)
         self._by_number: Remembered[int, Copy] = Remembered(_MOST_KEPT)
+        self._rejected: frozenset[str] = frozenset()
+        self._stand_ins: set[str] = set()
 
     @property
     def slow(self) -> bool:
@@ -96,6 +97,16 @@ class CopyShelf:
     def offline_for(self, requests: Mapping[K, CopyRequest]) -> dict[K, Worded]:
         """The words of the offline writer for each of them, whoever else would be wanted."""
         return self._copies(requests, self._offline, write=True)
+
+    def heed(self, rejected: frozenset[str]) -> None:
+        """From now on no mail gets the words with these keys; where one is a line, the offline writer's stands in.
+
+        Words of whole cells are looked after by who knows the cells (copy_cells.offline_among).
+        """
+        if rejected != self._rejected:
+            for key in rejected:
+                self._read.pop(key, None)
+            self._rejected = rejected
 
     def parts_of(self, requests: Iterable[CopyRequest]) -> dict[str, Copy]:
         """What the wanted writer has written of their heads (or wholes) and lines, by key; by one query."""
@@ -147,8 +158,20 @@ class CopyShelf:
             else:
                 done[send] = worded
         if rest:
+            if source.model != OFFLINE and self._stand_ins:
+                self._stand_in(rest)
             done |= self._looked_up(rest, source, write)
         return done
+
+    def _stand_in(self, rest: Mapping[K, tuple[CopyRequest, PartKeys]]) -> None:
+        """Have those of the offline writer's lines that stand in for rejected ones."""
+        self.offline_for(
+            {
+                send: request
+                for send, (request, keys) in rest.items()
+                if any(line in self._stand_ins and line not in self._read for line in keys.lines)
+            }
+        )
 
     def _looked_up(
         self, rest: Mapping[K, tuple[CopyRequest, PartKeys]], source: _Source, write: bool
@@ -183,7 +206,7 @@ class CopyShelf:
     ) -> dict[K, Worded]:
         """Words of pick sets in the order of these mails; each order is kept as a copy of its own."""
         new = {
-            keys.head: (origins[send].number, arranged(origins[send].copy, request))
+            keys.head: Arranged(origins[send].number, arranged(origins[send].copy, request), request.facts())
             for send, (request, keys) in turned.items()
         }
         with self._db.transaction() as session:
@@ -229,7 +252,12 @@ class CopyShelf:
         lines = []
         for one, pick in zip(shown, picks, strict=True):
             asked = common, one
-            lines.append(self._keys.get(asked) or self._key(asked, request, model, pick))
+            line = self._keys.get(asked) or self._key(asked, request, model, pick)
+            if line in self._rejected:
+                asked = (OFFLINE, *common[1:]), one
+                line = self._keys.get(asked) or self._key(asked, request, OFFLINE, pick)
+                self._stand_ins.add(line)
+            lines.append(line)
         return PartKeys(head, tuple(lines))
 
     def _key(self, asked: Hashable, request: CopyRequest, model: str, pick: Pick | None) -> str:

@@ -49,7 +49,7 @@ class Campaign(Base):
     look whether they still want mail. `delivery` may have per_second, weight, urgent, local_time, quiet_hours. `summary` is the report as it
     was when the single sends were dropped (flows/retention.py), at `sends_dropped_at`.
     `samples_due_at` is when samples of its copy are to be written, or written again if nobody did until then;
-    None: nobody waits for any. `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
+    None: nobody waits for any. `forecast_due_at` is the same of a forecast (flows/copy_due.py). `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
     """
 
     __tablename__ = "campaigns"
@@ -72,6 +72,7 @@ class Campaign(Base):
     brief_name: Mapped[Words]
     brief_version: Mapped[int | None] = mapped_column(Integer)
     samples_due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    forecast_due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     topic: Mapped[Words]
     kind: Mapped[str] = mapped_column(Text, server_default="marketing")
     audience_size: Mapped[int | None] = mapped_column(Integer)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, SmallInteger, Text
+from sqlalchemy import BigInteger, DateTime, Index, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,9 +25,13 @@ class WrittenCopyRow(Base):
     `fields` is a values.Copy as JSON, or one without `product_lines` (a head, used above many lines), or one
     of nothing but a single line (of one product, used under many heads). A send's `copy_id` is its head or
     whole copy; each of its picks [product id, reason kind, because id, because title, line id] has its line.
+    `rejected_at` is when a person rejected a sample with these words: no further mail gets them.
     """
 
     __tablename__ = "copies"
+    __table_args__ = (
+        Index("ix_copies_rejected", "content_hash", postgresql_where="rejected_at is not null"),
+    )
 
     id: Mapped[BigId]
     content_hash: Mapped[str] = mapped_column(Text, unique=True)
@@ -42,7 +48,13 @@ class WrittenCopyRow(Base):
     cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
     repairs: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     offline_fields: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
+    rejected_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[CreatedAt]
+
+
+def salt_of(campaign_id: int, customer_id: int) -> str:
+    """What tells the copies of single customers apart in their keys, without being a number of the shop."""
+    return hashlib.sha256(f"copy/{campaign_id}/{customer_id}".encode()).hexdigest()
 
 
 def line_ids(picks: Sequence[Sequence[Any]] | None) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -37,14 +38,25 @@ class CopyCell(Base):
     `facts` is what the writer is told of it (CopyRequest.facts), `copy_id` and `line_ids` are the rows of `copies`
     it got; `sample` is what a person said of it, where it was laid before one, and `foreseen` for how many mails it
     seemed to be then. `number` is what sends name it by, `claimed_by` the worker that has it written, under that
-    worker's lease.
+    worker's lease. `salt` (models.copy.salt_of) is of the customer that a cell of one customer is for; `rests_on` what
+    the words of a sample rest on, as far as it may change until the campaign begins (flows/copy_approval.py).
     """
 
     __tablename__ = "copy_cells"
     __table_args__ = (
         CheckConstraint(f"state in {CELL_STATES}", name="state"),
         CheckConstraint(f"sample in {SAMPLE_STATES}", name="sample"),
-        Index("ix_copy_cells_waiting", "campaign_id", "sends", postgresql_where="state = 'waiting'"),
+        Index("ix_copy_cells_samples", "campaign_id", postgresql_where="sample <> ''"),
+        Index("ix_copy_cells_salt", "salt", postgresql_where="salt <> ''"),
+        # In the order in which they are taken: with cells of one mail each, a campaign may have a million.
+        Index(
+            "ix_copy_cells_waiting",
+            "campaign_id",
+            text("sends desc"),
+            "number",
+            postgresql_where="state = 'waiting'",
+        ),
+        Index("ix_copy_cells_claimed", "claimed_by", postgresql_where="claimed_by <> ''"),
     )
 
     campaign_id: Mapped[int] = mapped_column(
@@ -63,15 +75,21 @@ class CopyCell(Base):
     sample: Mapped[Words]
     judged_by: Mapped[Words]
     judged_at: Mapped[MaybeMoment]
+    salt: Mapped[Words]
+    rests_on: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[CreatedAt]
     written_at: Mapped[MaybeMoment]
 
 
 class CopySpend(Base):
     """What a campaign's copy took until now; `cost_micros` in millionths of the currency of the model's prices.
+    What a batch under way is expected to take is counted as if it were spent.
 
     The counts are of cells: passed at the first try, after repair, with offline words in some fields, refused as
-    a whole, written offline because the model was away, or because the budget or the time was over.
+    a whole, written offline because the model was away, or because the budget or the time was over. `line_orders`
+    are requests for lines of further products under heads that were there, with those of them that were refused
+    as a whole, or for which the model was away. `began_at` and `last_at` are of the first and the last call, moved
+    on by the time for which the campaign was paused since: their clock stands still meanwhile.
     """
 
     __tablename__ = "copy_spend"
@@ -90,6 +108,9 @@ class CopySpend(Base):
     refused: Mapped[Count]
     outages: Mapped[Count]
     over_budget: Mapped[Count]
+    line_orders: Mapped[Count]
+    line_orders_refused: Mapped[Count]
+    line_orders_away: Mapped[Count]
     began_at: Mapped[MaybeMoment]
     last_at: Mapped[MaybeMoment]
 
@@ -120,7 +141,8 @@ class CopyBatch(Base):
     it has one: prepared, uploaded, lost, refused (this server has no batches), handed_over (no batch, but the note
     that all of a campaign's are made).
 
-    `keys` are those of the answers that it is to bring; `collected` tells that all it brought is kept.
+    `reserved_...` is what of its expected usage still counts in copy_spend, for answers that have not come yet;
+    `collected` tells that all it brought is kept.
     """
 
     __tablename__ = "copy_batches"
@@ -133,7 +155,10 @@ class CopyBatch(Base):
     input_file: Mapped[Words]
     state: Mapped[str] = mapped_column(Text)
     requests: Mapped[int] = mapped_column(Integer)
-    keys: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    reserved_calls: Mapped[BigCount]
+    reserved_input: Mapped[BigCount]
+    reserved_output: Mapped[BigCount]
+    reserved_micros: Mapped[BigCount]
     collected: Mapped[bool] = mapped_column(Boolean, server_default="false")
     answered: Mapped[Count]
     failed: Mapped[Count]
@@ -141,6 +166,17 @@ class CopyBatch(Base):
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[MaybeMoment]
     ended_at: Mapped[MaybeMoment]
+
+
+class CopyBatchKey(Base):
+    """An answer that a batch is to bring, by its key in copy_answers; gone when the batch is collected or lost."""
+
+    __tablename__ = "copy_batch_keys"
+
+    batch_id: Mapped[int] = mapped_column(
+        ForeignKey("copy_batches.id"), primary_key=True, autoincrement=False
+    )
+    key: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
 
 
 class ModelServer(Base):

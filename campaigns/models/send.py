@@ -98,6 +98,13 @@ class Send(Base):
             "id",
             postgresql_where="cell_number is not null and claimed_by = '' and status in ('planned','picked')",
         ),
+        # Those whose time has not come and whose cell nobody has looked for yet.
+        Index(
+            "ix_sends_unseen",
+            "campaign_id",
+            "id",
+            postgresql_where="status = 'planned' and not_before is not null and cell_number is null",
+        ),
         {"postgresql_partition_by": "RANGE (campaign_id)"},
     )
 

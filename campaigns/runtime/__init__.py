@@ -6,6 +6,7 @@ from functools import cached_property
 
 from campaigns.core.embedded import make_private
 from campaigns.flows.briefs import Briefs
+from campaigns.flows.copy_forecasts import CopyForecasts
 from campaigns.flows.copy_report import CopyReporting
 from campaigns.flows.copy_samples import CopySamples, written_by
 from campaigns.flows.hosting import Hosting
@@ -93,9 +94,14 @@ class Runtime(ConsentParts):
             db=self.db,
             clock=self.clock,
             jobs=self.jobs,
-            planned=lambda number: self.copy_forecast.planned_requests(number),
+            planned=lambda number, beat: self.copy_forecast.planned_requests(number, beat),
             words=written_by(Plans(self.db), self.shelf, self.copy_writing),
+            model=self.shelf.model,
         )
+
+    @cached_property
+    def copy_forecasts(self) -> CopyForecasts:
+        return CopyForecasts(self.db, self.clock, self.jobs, self.copy_forecast, self.settings.uses_model)
 
     @cached_property
     def training(self) -> Training:

@@ -36,7 +36,6 @@ from campaigns.flows.copy_batches import CopyBatches
 from campaigns.flows.copy_fallback import FallbackStop
 from campaigns.flows.copy_forecast import CopyForecast
 from campaigns.flows.copy_planned import PlannedAudience
-from campaigns.flows.copy_purse import CampaignPurse
 from campaigns.flows.copy_writing import CopyWriting
 from campaigns.flows.left_behind import LeftBehind
 from campaigns.flows.letters import Letters
@@ -156,6 +155,7 @@ class SendingParts(Basis):
             lambda number: self.preflight.run(number),
             self.shop_terms,
             self.prices,
+            lambda: self.shelf.model,
         )
 
     @cached_property
@@ -206,7 +206,6 @@ class SendingParts(Basis):
             shelf=self.shelf,
             planned=lambda number: self.copy_forecast.planned_requests(number),
             prices=self.prices,
-            purse=lambda number, terms: CampaignPurse(self.db, number, terms, self.prices),
         )
 
     @property
@@ -262,6 +261,7 @@ class SendingParts(Basis):
             default_zone=self.settings.timezone,
             stopping=self.stopping,
             cap=self.settings.cap,
+            words_elsewhere=self.shelf.slow,
         )
 
     @cached_property
@@ -296,7 +296,7 @@ class SendingParts(Basis):
         left_behind = LeftBehind(self.db, self.clock, self.bounce_policy, self.journals, self.host)
         return Recovery(
             self.db, self.clock, self.jobs, self.campaigns, self.sending, left_behind,
-            self.settings.batch_size, self.meters, self.reconciling,
+            self.settings.batch_size, self.meters, self.reconciling, self.shelf.slow,
         )  # fmt: skip
 
     @cached_property

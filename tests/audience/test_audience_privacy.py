@@ -39,6 +39,7 @@ from campaigns.models import (
     SlotServe,
     WrittenCopyRow,
 )
+from campaigns.models.copy import salt_of
 
 NOW = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
 
@@ -216,7 +217,10 @@ def test_words_that_a_model_wrote_for_one_customer_go_with_them(
     words = WrittenCopyRow(content_hash="w", fields={"subject": "To you"}, writer="model", facts=told)
     session.add(words)
     session.flush()
-    cell = CopyCell(campaign_id=campaign_id, key="w", facts=told, copy_id=words.id, state="written")
+    salt = salt_of(campaign_id, known) if granularity == "customer" else ""
+    cell = CopyCell(
+        campaign_id=campaign_id, key="w", facts=told, copy_id=words.id, state="written", salt=salt
+    )
     session.add(cell)
     session.scalars(select(Send).where(Send.customer_id == known)).one().copy_id = words.id
     session.flush()
@@ -229,6 +233,30 @@ def test_words_that_a_model_wrote_for_one_customer_go_with_them(
         assert left == [] and (cell.facts, cell.copy_id, cell.state) == ({}, None, "written")
     else:
         assert len(left) == 1 and cell.facts == told
+
+
+def test_what_was_told_for_one_customer_goes_where_no_mail_has_its_words(
+    session: UnitOfWork, keyring: KeyRing, known: int, campaign_id: int
+) -> None:
+    told = {"granularity": "customer", "reader": {"place": "Tromsø"}, "picks": [{"sku": "J1"}]}
+    mine, another = salt_of(campaign_id, known), salt_of(campaign_id, known + 1)
+    session.add_all(
+        CopyCell(campaign_id=campaign_id, key=key, facts=told, state=state, salt=salt)
+        for key, state, salt in (
+            ("waits", "waiting", mine), ("offline", "offline", mine), ("replaced", "written", mine),
+            ("another", "written", another),
+        )
+    )  # fmt: skip
+    session.add_all(
+        WrittenCopyRow(content_hash=key, fields={"subject": "To you"}, writer="model", facts=told)
+        for key in ("replaced", "another")
+    )
+    session.flush()
+    erase_by_id(session, keyring, known, NOW)
+    facts = {row.key: row.facts for row in session.execute(select(CopyCell.key, CopyCell.facts))}
+    assert facts == {"waits": {}, "offline": {}, "replaced": {}, "another": told}
+    kept = select(WrittenCopyRow.content_hash).where(WrittenCopyRow.content_hash.in_(facts))
+    assert session.scalars(kept).all() == ["another"]
 
 
 def test_what_a_worker_writes_after_the_erasure_is_forgotten_too(

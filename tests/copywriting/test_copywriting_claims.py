@@ -58,6 +58,17 @@ def test_no_pattern_finds_nothing_in_particular() -> None:
                 assert plain == fold(plain) or pattern.startswith("~"), pattern
 
 
+def test_alternatives_stand_in_brackets() -> None:
+    """Patterns are looked up by their first letters: of "a|b" no "b" would ever be found."""
+    for family in ALL:
+        for patterns in [*family.words.values(), *family.own.values()]:
+            for pattern in patterns:
+                bare = re.sub(r"\[[^]]*\]|\\.", "", pattern)
+                while bare != (inner := re.sub(r"\([^()]*\)", "", bare)):
+                    bare = inner
+                assert "|" not in bare or pattern.startswith("~"), pattern
+
+
 def test_a_text_of_one_long_word_costs_nothing() -> None:
     for text in ("hundert" * 3000, "a " * 8000, "last " * 4000, "-" * 20_000, "no hurry " * 2000):
         claims_in(text, "de")

@@ -59,7 +59,7 @@ class TestContract:
         assert (written.writer, written.model) == (writer.name, writer.model)
         assert written.prompt_version == PROMPT_VERSION
         desk = CopyDesk(writer if isinstance(writer, ModelWriter) else None, OfflineWriter())
-        assert written.cell_key == desk.cell_key(request)
+        assert written.cell_key == request.cell_key(desk.key_model)
 
     def test_the_brief_has_the_last_word_on_the_button(self, writer: OfflineWriter | ModelWriter) -> None:
         assert (

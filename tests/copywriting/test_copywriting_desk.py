@@ -44,9 +44,13 @@ class CountingPurse:
         self.left -= 1
         return self.left >= 0
 
-    def took(self, usage: Usage, batch: bool = False) -> None:
+    def took(self, usage: Usage) -> None:
         """See Purse."""
         self.usage = self.usage.plus(usage)
+
+    def patience(self) -> float:
+        """See Purse."""
+        return 0.0
 
 
 def desk_at(server: ScriptedModelServer, **options: Any) -> CopyDesk:
@@ -213,6 +217,13 @@ class TestPurse:
             writer = ModelWriter(server.base_url, "k", "m", timeout=1.5)
             assert CopyDesk(writer, OfflineWriter()).copy_for(REQUEST, purse).writer == "model"
         assert purse.usage.calls == calls and purse.asked == 2
+
+    def test_a_call_that_nobody_counted_is_reckoned(self) -> None:
+        purse = CountingPurse()
+        with ScriptedModelServer(["hang", "good"]) as server:
+            writer = ModelWriter(server.base_url, "k", "m", timeout=1)
+            CopyDesk(writer, OfflineWriter()).copy_for(REQUEST, purse)
+        assert purse.usage.input > 100 and purse.usage.output > 20, "or a bound on tokens would not see it"
 
     def test_what_was_paid_for_is_not_paid_again(self) -> None:
         answers, purse = AnswersInMemory(), CountingPurse()

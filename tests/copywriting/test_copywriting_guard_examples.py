@@ -19,7 +19,7 @@ TABLES = {lang: tomllib.loads((EXAMPLES / f"{lang}.toml").read_text("utf-8")) fo
 NOT_EVERYWHERE = ("language", "acquaintance", "other_product", "name_position")
 CLAIMS = (
     *("percent", "money", "amount_in_words", "number_in_words", "discount", "scarcity", "stock", "date"),
-    *("superlative", "comparison", "health", "environment", "material"),
+    *("superlative", "comparison", "health", "environment", "material", "pretence", "contact"),
 )
 REQUESTS = {
     language: a_request(language=language, personal=False, picks=(a_pick(1, kind="shop_choice"),))

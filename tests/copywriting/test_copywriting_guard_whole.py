@@ -54,8 +54,59 @@ def test_an_offer_makes_nothing_true_but_its_amount() -> None:
     request = a_request(brief=a_brief(offer={"amount_percent": 20, "code": "FERN20"}))
     assert rules("Save with {offer_amount} off", request) == set()
     assert rules("{offer_amount} off and free shipping", request) == {"discount"}
+    for more in (
+        "Save {offer_amount} today, and all our shoes are reduced too",
+        "{offer_amount} off. A bargain on every shelf",
+        "{offer_amount} de réduction et des soldes partout",
+        "{offer_amount} Rabatt, und auf alles andere auch Rabatt",
+        "{offer_amount} de descuento – y rebajas en toda la tienda",
+    ):
+        assert "discount" in rules(more, request), more
+    assert rules("With the code {offer_code} you get {offer_amount} off, until you stop", request) == set()
     assert "date" in rules("{offer_amount} off until Friday", request)
     assert "scarcity" in rules("{offer_amount} off, last chance", request)
+
+
+def test_no_bargain_is_made_of_prices() -> None:
+    request = a_request(brief=a_brief(offer={"amount_percent": 20}))
+    for text in (
+        "Normally {price_2}. For you {price_1}.",
+        "{price_2}, no: {price_1}",
+        "From {price_2} to {price_1}",
+        "You would pay more elsewhere. It is {price_1}.",
+        "Take {offer_amount} off and pay {price_1}",
+        "Bisher {price_1}",
+        "À l'origine {price_1}",
+        "Anteriormente {price_1}",
+    ):
+        assert "price" in rules(text, request), text
+    for text in (
+        "It is yours for {price_1}.",
+        "A pack for laptops and lunch, from {price_1} on",
+        "Rolltop 11 for {price_1}, Rolltop 22 for {price_2}",
+        "Roll it down, carry it about, and it is yours for {price_1}",
+        "There is {offer_amount} off. Rolltop 11 costs {price_1}.",
+    ):
+        assert rules(text, request) == set(), text
+    assert rules("Hier ist er, für {price_1}", a_request(language="de")) == set()
+    assert rules("D'ailleurs, il est à vous pour {price_1}", a_request(language="fr")) == set()
+    old = a_request(picks=(a_pick(1, title="The Old Price Mug"),))
+    assert rules("The Old Price Mug for {price_1}", old) == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "rule"),
+    [
+        ("fr", "Cadeau", "discount"),
+        ("es", "De regalo", "discount"),
+        ("fr", "Rien de mieux", "superlative"),
+        ("en", "only {stock_1} left", "scarcity"),
+        ("en", "Dry, {stock_1} left", "scarcity"),
+        ("es", "A miles les gusta", "number_in_words"),
+    ],
+)
+def test_a_few_words_that_claim_when_they_stand_alone(language: str, text: str, rule: str) -> None:
+    assert rule in rules(text, a_request(language=language))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from copywriting_samples import a_pick, a_request
 from campaigns.copywriting.answer import UnreadableAnswer, read_answer, schema_of
 from campaigns.copywriting.asking import first_question
 from campaigns.copywriting.fake_kinds import KINDS, counts_tokens_otherwise
-from campaigns.copywriting.fake_server import ScriptedModelServer, completion
+from campaigns.copywriting.fake_server import ScriptedModelServer, completion, says
 from campaigns.copywriting.guard import check
 from campaigns.copywriting.model_client import CallFailed, ModelClient, answer_of
 from campaigns.copywriting.model_writer import ModelWriter
@@ -30,7 +30,7 @@ FIRST, SECOND = a_request(), a_request(picks=(a_pick(3),))
         ("strict", 1, Ways()),
         ("json_object", 2, Ways("json_object")),
         ("no_form", 3, Ways("text")),
-        ("ignores_the_form", 1, Ways("json_object")),  # and text, once that was ignored as well
+        ("ignores_the_form", 1, Ways()),  # less is asked once it was ignored several times
         ("wants_a_schema", 1, Ways()),
         ("refuses_store", 2, Ways(refuses=frozenset({"store"}))),
         ("refuses_max_tokens", 2, Ways(refuses=frozenset({"max_tokens"}))),
@@ -58,13 +58,42 @@ def test_each_kind_writes_and_is_found_out_once(kind: str, calls: int, found: Wa
 def test_a_server_that_ignores_all_forms_is_asked_for_text_at_last() -> None:
     with ScriptedModelServer(KINDS["ignores_the_form"]) as server:
         writer = ModelWriter(server.base_url, "k", "m", timeout=5)
-        for number in (1, 2, 3):
+        for number in range(1, 8):
             assert writer.write(a_request(picks=(a_pick(number),))).verdicts == ()
         assert writer.client.ways == Ways("text")
         forms = [request.body.get("response_format", {}).get("type") for request in server.requests]
         last = server.requests[-1].body["messages"][-1]["content"]
-    assert forms == ["json_schema", "json_object", None]
+    assert forms == ["json_schema"] * 3 + ["json_object"] * 3 + [None]
     assert '{"subject": "...", "preheader": "..."' in last
+
+
+def test_wrong_counts_of_lines_take_the_schema_from_nobody() -> None:
+    """A schema cannot say how many lines there are, so a wrong number of them keeps to it."""
+    with ScriptedModelServer([says(product_lines=["One."]), "good"] * 4) as server:
+        writer = ModelWriter(server.base_url, "k", "m", timeout=5)
+        for number in range(1, 5):
+            written = writer.write(a_request(picks=(a_pick(number), a_pick(number + 9))))
+            assert [verdict.rule for verdict in written.verdicts] == ["schema"]
+        assert writer.client.ways == Ways()
+    assert read_answer('{"product_lines": ["a"]}', ("product_lines",), 3).kept_to == "json_schema"
+    assert read_answer('{"product_lines": [1]}', ("product_lines",), 1).kept_to == "json_object"
+
+
+def test_a_form_that_is_missed_now_and_then_stays() -> None:
+    client = ModelClient("http://s/v1", None, "m")
+    for form in ("text", "json_object", "json_schema") * 3:
+        client.kept_to(form, client.ways)
+    assert client.ways == Ways()
+    for _ in range(3):
+        client.kept_to("json_object", client.ways)
+    assert client.ways == Ways("json_object")
+
+
+def test_openais_own_server_is_always_asked_for_the_schema() -> None:
+    client = ModelClient(None, "k", "m")
+    for _ in range(10):
+        client.kept_to("text", client.ways)
+    assert client.ways == Ways()
 
 
 def test_what_is_found_out_is_there_for_other_processes_and_tried_anew_after_days(db: Database) -> None:

@@ -57,15 +57,13 @@ def test_values_are_written_for_the_locale(language: str, locale: str, expected:
     assert filled(text, locale=locale, language=language) == expected
 
 
-@pytest.mark.parametrize(
-    "name", ["{price_1}", "{first_name}", "<b>", "O'Neil", "李雷", r"\g<1>", "{{ config }}"]
-)
+@pytest.mark.parametrize("name", ["{price_1}", "{first_name}", "O'Neil", "李雷", r"\g<1>", "{{ config }}"])
 def test_a_name_is_never_looked_at_again(name: str) -> None:
     assert filled("Hello {first_name}, look", name=name) == f"Hello {name}, look"
 
 
 @pytest.mark.parametrize(
-    "name", ["", "  ", "\u200b", "http://evil.example", "buy at evil.com", "x" * 41, "a@b.example"]
+    "name", ["", "  ", "\u200b", "http://evil.example", "buy at evil.com", "<b>", "x" * 41, "a@b.example"]
 )
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -106,12 +104,27 @@ def test_placeholders_follow_the_facts() -> None:
     assert allowed_placeholders(dated) == {"first_name", "offer_amount", "offer_starts", "offer_ends"}
 
 
+def test_a_line_has_the_placeholders_of_its_own_product() -> None:
+    request = a_request(picks=(a_pick(1), a_pick(2), a_pick(3)))
+    assert allowed_placeholders(request, "product_lines[1]") == {
+        "first_name", "price_2", "stock_2", "link_2", "shop_link",
+    }  # fmt: skip
+    assert check_text("product_lines[1]", "It is yours for {price_2}.", request) == []
+    assert [v.rule for v in check_text("product_lines[1]", "Yours for {price_1}.", request)] == [
+        "placeholder"
+    ]
+
+
 def test_links_are_for_texts_that_can_hold_them() -> None:
     nameless = a_pick(3, title="Buy two, get one free")
     request = a_request(picks=(a_pick(1), a_pick(2), nameless))
-    links = {"link_1", "link_2", "shop_link"}
-    for field in ("intro", "product_lines[0]", "product_lines[2]"):
-        assert allowed_placeholders(request, field) - allowed_placeholders(request) == links
+    links = {
+        "intro": {"link_1", "link_2", "shop_link"},
+        "product_lines[0]": {"link_1", "shop_link"},
+        "product_lines[2]": {"shop_link"},
+    }
+    for field, own in links.items():
+        assert allowed_placeholders(request, field) - allowed_placeholders(request) == own
     for field in ("subject", "preheader", "headline", "call_to_action"):
         assert allowed_placeholders(request, field) == allowed_placeholders(request)
     assert check_text("intro", "See {link_1} in {shop_link}", request) == []

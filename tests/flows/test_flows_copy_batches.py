@@ -12,9 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
-from campaigns.copywriting.answers import AnswerStore
 from campaigns.copywriting.asking import first_question
 from campaigns.copywriting.crew import Crew
 from campaigns.copywriting.desk import CopyDesk
@@ -23,88 +22,15 @@ from campaigns.copywriting.fake_server import Reply, ScriptedModelServer, failur
 from campaigns.copywriting.model_client import ModelClient
 from campaigns.copywriting.model_writer import ModelWriter
 from campaigns.copywriting.offline_writer import OfflineWriter
-from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.terms import CopyTerms
-from campaigns.copywriting.usage import Prices, Usage
 from campaigns.core.clock import SystemClock
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.flows.copy_answers import AnswersInDatabase, forget_answers
 from campaigns.flows.copy_batches import CopyBatches
-from campaigns.flows.copy_purse import CampaignPurse
-from campaigns.flows.wording import CopyShelf
 from campaigns.models import Campaign, CampaignStatus
-from campaigns.models.copy_work import CopyBatch, CopySpend
-from tests.copywriting.copywriting_samples import a_brief, a_pick, a_request
-
-CELLS = {f"cell {n}": a_request(picks=(a_pick(n), a_pick(n + 50))) for n in range(1, 6)}
-PRICES = Prices(input=10, output=20)  # type: ignore[arg-type]
-
-
-class Later(SystemClock):
-    """The system's clock, moved."""
-
-    moved = timedelta(0)
-
-    def now(self) -> Any:
-        """See Clock."""
-        return super().now() + self.moved
-
-
-class House:
-    """A campaign that waits, and all that hands its copy over."""
-
-    def __init__(self, db: Database, server: ScriptedModelServer, **terms: Any) -> None:
-        self.db, self.server, self.clock = db, server, Later()
-        self.batches = server.batches
-        self.cells: dict[str, CopyRequest] = dict(CELLS)
-        self.terms = CopyTerms(mode="batch", **terms)
-        with db.transaction() as session:
-            campaign = Campaign(
-                name="spring", status="scheduled", template="t", picks=2, sender="a@b.example",
-                postal_address="x", brief=a_brief().as_json(), segment={}, slots=[], delivery={},
-                copy=self.terms.as_json(), scheduled_at=self.clock.now() + timedelta(hours=20),
-            )  # fmt: skip
-            session.add(campaign)
-            session.flush()
-            self.campaign = campaign.id
-        self.answers: AnswerStore = AnswersInDatabase(db)
-
-    def writer(self) -> ModelWriter:
-        return ModelWriter(self.server.base_url, "k", "m", timeout=5, answers=self.answers)
-
-    def flow(self, **options: Any) -> CopyBatches:
-        """As a process begun just now has it."""
-        writer = self.writer()
-        return CopyBatches(
-            db=self.db,
-            clock=self.clock,
-            writer=writer,
-            shelf=CopyShelf(self.db, CopyDesk(writer, OfflineWriter()), PRICES),
-            planned=lambda number: ((key, request, 1) for key, request in self.cells.items()),
-            prices=PRICES,
-            purse=lambda number, terms: CampaignPurse(self.db, number, terms, PRICES),
-            **options,
-        )
-
-    def rows(self) -> list[CopyBatch]:
-        with self.db.transaction() as session:
-            return list(session.scalars(select(CopyBatch).order_by(CopyBatch.id)))
-
-    def states(self) -> list[str]:
-        return [row.state for row in self.rows()]
-
-    def calls_of_a_run(self) -> int:
-        """How many calls the ordinary path makes for all cells."""
-        before = len(self.server.requests)
-        desk = CopyDesk(self.writer(), OfflineWriter())
-        for request in self.cells.values():
-            assert desk.copy_for(request).writer == "model"
-        return len(self.server.requests) - before
-
-    def spent(self) -> CopySpend | None:
-        with self.db.transaction() as session:
-            return session.get(CopySpend, self.campaign)
+from tests.copywriting.copywriting_samples import a_pick, a_request
+from tests.flows.flows_copy_house import CELLS, House
 
 
 @pytest.fixture
@@ -134,18 +60,6 @@ def test_what_a_batch_brings_is_asked_by_nobody_again(house: House, batches: Scr
     assert (row.state, row.collected, row.answered, row.failed) == ("completed", True, 5, 0)
     assert house.calls_of_a_run() == 0 and house.server.requests == []
     assert batches.files == {}, "nothing is left at the server"
-
-
-def test_it_costs_half(house: House, batches: ScriptedBatches) -> None:
-    house.flow().run()
-    batches.work()
-    house.flow().run()
-    house.flow().run()
-    spent = house.spent()
-    assert spent is not None and (spent.calls, spent.input_tokens, spent.output_tokens) == (5, 500, 100)
-    assert spent.cost_micros == PRICES.micros(Usage(5, 500, 0, 100)) / 2
-    written = CopyDesk(house.writer(), OfflineWriter()).copy_for(CELLS["cell 1"])
-    assert written.batched == written.usage == Usage(1, 100, 0, 20)
 
 
 @pytest.mark.parametrize("status", ["expired", "cancelled", "failed", "completed"])
@@ -199,18 +113,6 @@ def test_words_and_answers_that_are_there_are_not_asked_for(house: House, batche
     key = first_question(first, {}).key(house.writer().client.server, "m")
     asked = {line["custom_id"] for line in batches.requests_of(batch)}
     assert len(asked) == 4 and key not in asked
-
-
-@pytest.mark.parametrize(
-    ("terms", "requests"),
-    [({"max_calls": 3}, 3), ({"max_tokens": 1}, 0), ({"max_cost": "0.000001"}, 0), ({}, 5)],
-)
-def test_no_more_is_handed_over_than_the_budget_allows(
-    db: Database, batches: ScriptedBatches, terms: dict[str, Any], requests: int
-) -> None:
-    with ScriptedModelServer(batches=batches) as server:
-        House(db, server, **terms).flow().run()
-    assert sum(len(batches.requests_of(batch)) for batch in batches.batches.values()) == requests
 
 
 def test_a_server_without_batches_is_asked_when_the_campaign_runs(db: Database) -> None:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select, text
 
 from campaigns.commands.copy_plan_command import show_forecast
-from campaigns.copywriting.fake_server import BEHAVIOURS, Behaviour, Reply, ScriptedModelServer
+from campaigns.copywriting.fake_server import BEHAVIOURS, Reply
 from campaigns.copywriting.guard import check
 from campaigns.copywriting.prompt import read_data
 from campaigns.core.db import Database
@@ -23,102 +23,19 @@ from campaigns.core.errors import BadInput
 from campaigns.flows.campaigns import Campaigns
 from campaigns.flows.copy_cells import claim_cells, let_go
 from campaigns.flows.counters import counts, recount
-from campaigns.models import Campaign, CampaignStatus, CopyCell, CopySpend, Customer, Send, WrittenCopyRow
+from campaigns.models import Campaign, CampaignStatus, CopyCell, Customer, Send, WrittenCopyRow
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import fill_shop, let_time_pass, make_runtime, send_on
-from tests.tables import begin_at_one, empty_tables
-
-MAILS = 55
-
-
-class Model:
-    """What the server does just now."""
-
-    def __init__(self) -> None:
-        self.does: Behaviour = BEHAVIOURS["good"]
-
-    def __call__(self, body: dict[str, Any]) -> Reply:
-        return self.does(body)
-
-
-class Story:
-    """The sample shop with a model, and campaigns of different briefs, so that none finds words of another."""
-
-    def __init__(
-        self, runtime: Runtime, server: ScriptedModelServer, model: Model, sample: SampleFiles
-    ) -> None:
-        self.runtime = runtime
-        self.server = server
-        self.model = model
-        self.sample = sample
-
-    def campaign(self, goal: str, **terms: object) -> int:
-        """An approved campaign with these terms of [copy]."""
-        runtime = self.runtime
-        quick = Campaigns(
-            runtime.db, runtime.clock, runtime.jobs, prices=runtime.prices
-        )  # without a preflight
-        number = quick.create_from_file(self.sample.campaign)
-        with runtime.db.transaction() as session:
-            row = session.get_one(Campaign, number)
-            row.brief, row.copy = {**row.brief, "goal": goal}, dict(terms)
-        quick.approve(number, "test")
-        return number
-
-    def planned(self, goal: str, **terms: object) -> int:
-        """The same with its audience frozen."""
-        number = self.campaign(goal, **terms)
-        self.runtime.campaigns.send(number, "test")
-        self.runtime.sending.plan(number)
-        return number
-
-    def cells(self, number: int) -> list[CopyCell]:
-        with self.runtime.db.transaction() as session:
-            return list(session.scalars(select(CopyCell).where(CopyCell.campaign_id == number)))
-
-    def spend(self, number: int) -> CopySpend:
-        with self.runtime.db.transaction() as session:
-            return session.get_one(CopySpend, number)
-
-    def all_sent(self, number: int) -> bool:
-        with self.runtime.db.transaction() as session:
-            kept = counts(session, number)
-            assert kept == recount(session, number)
-        return kept == {"sent": MAILS, "held_back": 25}
-
-    def words(self, number: int) -> dict[int, WrittenCopyRow]:
-        """The head or whole of each customer's mail."""
-        with self.runtime.db.transaction() as session:
-            found = session.execute(
-                select(Send.customer_id, WrittenCopyRow)
-                .join(WrittenCopyRow, WrittenCopyRow.id == Send.copy_id)
-                .where(Send.campaign_id == number)
-            )
-            return {row[0]: row[1] for row in found}
+from tests.flows.flows_copy_story import MAILS, Story, copy_story
+from tests.shop import let_time_pass, make_runtime, send_on
 
 
 @pytest.fixture(scope="module")
 def served(
     servers: EmbeddedUrls, database: Database, sample: SampleFiles, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Story]:
-    begin_at_one(database)
-    model = Model()
-    with ScriptedModelServer([model]) as server:
-        runtime = make_runtime(
-            servers,
-            tmp_path_factory.mktemp("cells"),
-            openai_base_url=server.base_url,
-            openai_api_key="k",
-            llm_input_price="0.25",
-            llm_output_price="2",
-            llm_currency="EUR",
-        ).start()
-        runtime.redis.flushdb()
-        fill_shop(runtime, sample)
-        yield Story(runtime, server, model, sample)
-        runtime.close()
-    empty_tables(database)
+    with copy_story(servers, database, sample, tmp_path_factory.mktemp("cells")) as story:
+        yield story
 
 
 @pytest.fixture

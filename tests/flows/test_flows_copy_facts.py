@@ -24,6 +24,7 @@ from campaigns.flows.copy_facts import (
     Known,
     Readers,
     Told,
+    copy_request,
     detail_of,
     engagement_of,
     favourite_categories,
@@ -152,6 +153,17 @@ def test_a_style_that_was_said_wins_if_the_shop_knows_it() -> None:
 )
 def test_places(country: str, city: str, language: str, town: bool, place: str) -> None:
     assert place_of(an_addressee(country=country, city=city), language, town) == place
+
+
+def test_where_somebody_lives_tells_the_season_only_with_consent(shop: Runtime, sample: SampleFiles) -> None:
+    with shop.db.transaction() as session:
+        plan = load_plan(session, approved(shop, sample))
+    told = told_of(shop, plan)
+    for one in told.values():
+        southern = replace(one.addressee, latitude=-34.0)
+        request = copy_request(plan, southern, one.history, one.picks, shop.picker.catalogue, NOW)
+        assert request.season == ("spring" if one.history.personal else "autumn")
+    assert {one.history.personal for one in told.values()} == {True, False}
 
 
 def test_seasons_turn_in_the_south() -> None:

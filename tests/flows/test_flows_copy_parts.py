@@ -19,9 +19,10 @@ from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import NotFound
 from campaigns.demo.inbox import read_inbox
 from campaigns.flows.addressees import load_addressees
+from campaigns.flows.copy_facts import copy_request
 from campaigns.flows.picking import picks_to_json
 from campaigns.flows.plans import load_plan
-from campaigns.flows.wording import CopyShelf, copy_request
+from campaigns.flows.wording import CopyShelf
 from campaigns.models import Customer, Send, SendStatus, WrittenCopyRow
 from campaigns.models.copy import line_ids
 from campaigns.runtime import Runtime

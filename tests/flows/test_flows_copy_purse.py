@@ -92,11 +92,18 @@ def test_time_counts_from_the_first_call(db: Database, campaign: int) -> None:
     assert purse(db, campaign).may_call(), "without a bound there is none"
 
 
-def test_what_comes_by_a_batch_costs_half_and_reserved_nothing(db: Database, campaign: int) -> None:
-    one = purse(db, campaign)
-    one.took(Usage(3, 3000, 1200, 300), batch=True)
-    row = spent(db, campaign)
-    assert (row.calls, row.cost_micros) == (3, 3 * COST // 2)
+def test_what_is_left_of_the_time_is_what_it_has_patience_for(db: Database, campaign: int) -> None:
+    one = purse(db, campaign, max_minutes=1)
+    assert 55 < one.patience() <= 60
+    assert one.may_call()
+    with db.transaction() as session:
+        session.execute(text("update copy_spend set began_at = began_at - :t"), {"t": timedelta(seconds=50)})
+    assert one.may_call()
+    assert 5 < one.patience() <= 10, "as another process sees it, too"
+    with db.transaction() as session:
+        session.execute(text("update copy_spend set began_at = began_at - :t"), {"t": timedelta(seconds=50)})
+    assert not one.may_call()
+    assert purse(db, campaign).patience() == float("inf")
 
 
 def test_a_bound_on_an_unknown_cost_is_refused() -> None:

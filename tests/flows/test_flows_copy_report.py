@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
+from campaigns.flows.copy_fallback import FallbackStop
 from campaigns.flows.copy_report import CopyReport, copy_counts
+from campaigns.flows.plans import load_plan
 from campaigns.models import (
     Campaign,
     CampaignStatus,
@@ -141,6 +143,48 @@ def test_time_runs_on_only_while_cells_wait(runtime: Runtime, campaign: int) -> 
     with runtime.db.transaction() as session:
         session.get_one(CopyCell, (campaign, "cell-0")).state = "written"
     assert runtime.copy_reporting.report(campaign).used_up == ()
+
+
+def test_cells_that_nobody_is_in_any_more_wait_for_nothing(runtime: Runtime, campaign: int) -> None:
+    cells = [CopyCell(state="waiting"), CopyCell(state="written", sends=2), CopyCell(state="written")]
+    found = have(runtime, campaign, cells)
+    assert found.cells == {"written": 2}
+    assert (found.all_cells, found.done_cells) == (2, 2)
+
+
+def test_the_time_for_copy_stands_still_while_the_campaign_is_paused(runtime: Runtime, campaign: int) -> None:
+    now = runtime.clock.now()
+    paused = {"from_status": "sending", "to_status": "paused", "by": "test"}
+    with runtime.db.transaction() as session:
+        row = session.get_one(Campaign, campaign)
+        row.status, row.audience_size = CampaignStatus.PAUSED.value, 1
+        for minutes in (300, 60):  # the last pause counts, those before did when they ended
+            at = now - timedelta(minutes=minutes)
+            session.add(CampaignTransition(campaign_id=campaign, at=at, **paused))
+    began = now - timedelta(minutes=70)
+    cells = [CopyCell(state="waiting", sends=1)]
+    have(runtime, campaign, cells, began_at=began, last_at=now - timedelta(minutes=61), calls=2)
+    runtime.campaigns.resume(campaign, "test")
+    found = runtime.copy_reporting.report(campaign)
+    [used] = [bound.used for bound in found.bounds if bound.name == "max_minutes"]
+    assert used == pytest.approx(10, abs=0.5)
+    assert found.spent.seconds == pytest.approx(9 * 60, abs=1), "the speed of its calls stays what it was"
+
+
+@pytest.mark.parametrize(("orders", "stops"), [(11, True), (9, False)])
+def test_lines_that_the_model_fails_at_stop_a_campaign_too_if_they_are_many(
+    runtime: Runtime, campaign: int, orders: int, stops: bool
+) -> None:
+    with runtime.db.transaction() as session:
+        session.get_one(Campaign, campaign).status = CampaignStatus.SENDING.value
+    spent: dict[str, Any] = {"line_orders": orders, "line_orders_refused": orders - 2, "line_orders_away": 1}
+    have(runtime, campaign, [CopyCell(state="written", sends=1)], first_pass=10, **spent)
+    with runtime.db.transaction() as session:
+        plan = load_plan(session, campaign)
+    assert FallbackStop(runtime.db, runtime.clock, runtime.meters).check(plan) == stops
+    found = runtime.copy_reporting.report(campaign)
+    assert ("10 of 11 requests for lines" in found.stopped) == stops
+    assert found.line_orders == {"asked": orders, "refused": orders - 2, "away": 1}
 
 
 def test_tokens_without_a_price_have_no_cost(runtime: Runtime, campaign: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ def test_a_worker_writes_what_was_asked_for_and_one_that_died_is_followed_by_ano
     assert not flow.waiting(campaign_id) and len(flow.shown(campaign_id)) == 12
 
 
-def killed(campaign_id: int) -> list[Sample]:
+def killed(campaign_id: int, beat: Callable[[], None]) -> list[Sample]:
     raise KeyboardInterrupt
 
 

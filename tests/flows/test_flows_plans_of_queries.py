@@ -20,6 +20,16 @@ from campaigns.compose.links import CLICK_CALL_TO_ACTION, PIXEL_SLOT
 from campaigns.core.clock import SystemClock
 from campaigns.core.db import Database
 from campaigns.flows.askers import Asker
+from campaigns.flows.copy_cells import (
+    Ended,
+    claim_cells,
+    end_cells,
+    end_known,
+    leave,
+    let_go,
+    offline_among,
+    sends_waiting,
+)
 from campaigns.flows.sent_today import SentToday, domain_of
 from campaigns.models import Campaign, Send, SendStatus
 from campaigns.runtime import Runtime
@@ -39,6 +49,7 @@ BIG = (
     "consent_entries",
     "order_lines",
     "signals",
+    "copy_cells",
 )
 OTHERS = (2, 150, 250)
 # Two hundred thousand sends in three partitions, beside the real campaign's few.
@@ -72,6 +83,10 @@ insert into worker_leases (worker, lease_until) select 'far:w' || n, now() + int
   from generate_series(0, 4) n union all select 'far:dead', now() - interval '1 minute';
 update sends set claimed_by = 'far:dead'
   where campaign_id = 150 and id = (select min(id) from sends where campaign_id = 150 and status = 'claimed');
+insert into copy_cells (campaign_id, key, sends, state, claimed_by)
+  select n, 'cell' || c, 1 + c % 3, (array['waiting','written','offline'])[1 + c % 3], case when c % 999 = 0
+    then 'far:w1' else '' end
+  from unnest(array[2, 150]) n, generate_series(1, 20000) c;
 insert into campaign_counts (campaign_id, status, n) select campaign_id, status, count(*) from sends
   where campaign_id > 1 group by 1, 2;
 """
@@ -192,10 +207,19 @@ def ask_for_words(runtime: Runtime) -> None:
     claims, now = runtime.claims, runtime.clock.now()
     with runtime.db.transaction() as session:
         assert not claims.take_of_cells(session, 1, [1, 2], 10, "here:test")
-        assert not claims.take_put_off_of_cells(session, 1, [1, 2], 10, "here:test", now)
+        assert not claims.take_put_off_of_cells(session, 1, [1, 2], 0, 10, "here:test", now)
+        assert not claims.take_put_off_of_each(session, 1, [1, 2], "here:test", now)
         assert not claims.take_put_off(session, 1, 0, 10, "here:test", now)
         assert not claims.take_waiting(session, 1, SendStatus.PICKED, 10, "here:test")
         assert not claims.take_fresh(session, 1, 10, "here:test")
+    with runtime.db.transaction() as session:
+        assert not claim_cells(session, 1, "here:test", 10)
+        assert not let_go(session, 1, "here:test", emptied=True)
+        assert not offline_among(session, 1, ["a", "b"])
+        assert not end_cells(session, 1, [Ended("a", "written", "first_pass", None, (), ())])
+        assert not sends_waiting(session, 1)
+        end_known(session, 1, ["a", "b"])
+        leave(session, 1, {1: 1}, {})
 
 
 def plans(connection: psycopg.Connection[Any], sql: str, literals: tuple[str, ...]) -> Iterator[Any]:

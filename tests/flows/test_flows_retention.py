@@ -18,7 +18,7 @@ from campaigns.core.clock import FixedClock
 from campaigns.core.errors import NotFound
 from campaigns.flows.askers import Asker
 from campaigns.flows.retention import Retention
-from campaigns.models import Campaign, CampaignStatus, Event, Send
+from campaigns.models import Campaign, CampaignStatus, CopyCell, Event, Send, WrittenCopyRow
 from campaigns.models.partitions import PARTITIONED, CampaignRange, partition_names
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -86,6 +86,21 @@ def test_the_numbers_stay_when_the_sends_are_gone(years_ago: Runtime) -> None:
     assert years_ago.reconciling.named(OLD) == []
     assert retention(years_ago).run() == [], "a second run finds nothing"
     assert years_ago.reporting.report(OLD) == after
+
+
+def test_words_for_one_customer_go_with_their_mails(years_ago: Runtime) -> None:
+    def words(key: str, campaign_id: int, salt: str) -> list[object]:
+        cell = CopyCell(campaign_id=campaign_id, key=key, salt=salt, state="written")
+        return [cell, WrittenCopyRow(content_hash=key, fields={"subject": "Hei"}, writer="model")]
+
+    with years_ago.db.transaction() as session:
+        for key, campaign_id, salt in (("own", OLD, "s"), ("shared", OLD, ""), ("of now", 200, "t")):
+            session.add_all(words(key, campaign_id, salt))
+    retention(years_ago).run()
+    with years_ago.db.transaction() as session:
+        cells = session.scalars(select(CopyCell.key)).all()
+        kept = select(WrittenCopyRow.content_hash).where(WrittenCopyRow.fields["subject"].astext == "Hei")
+        assert (cells, set(session.scalars(kept))) == (["of now"], {"shared", "of now"})
 
 
 def test_links_of_dropped_mails_still_work(years_ago: Runtime, sample: SampleFiles) -> None:

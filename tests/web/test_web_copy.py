@@ -197,6 +197,23 @@ def test_samples_are_asked_of_a_worker_and_the_page_looks_again(signed_in: Flask
     assert 'http-equiv="refresh"' not in html and html.count("<article") == 12
 
 
+def test_a_forecast_is_asked_of_a_worker_where_a_model_is_set(
+    signed_in: FlaskClient, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, runtime = f"/console/campaigns/{story.draft}/copy", story.runtime
+    assert "Make a forecast" not in page(signed_in, path)
+    assert signed_in.post(f"{path}/forecast").status_code == 409
+    monkeypatch.setattr(type(runtime.settings), "uses_model", True)
+    monkeypatch.setattr(runtime.copy_forecasts, "_uses_model", True)
+    assert "Make a forecast" in page(signed_in, path)
+    assert signed_in.post(f"{path}/forecast").status_code == 302
+    assert isinstance(runtime.jobs, RecordedJobs) and ("make_forecasts", 0) in runtime.jobs.hints
+    html = page(signed_in, path)
+    assert 'http-equiv="refresh"' in html and "is being made" in html and "Make a forecast" not in html
+    assert runtime.copy_forecasts.work() == 0, "there is no model, so it is refused"
+    assert 'http-equiv="refresh"' not in page(signed_in, path)
+
+
 def test_a_preview_tells_what_the_writer_was_told(signed_in: FlaskClient, story: Story) -> None:
     html = page(signed_in, f"/console/campaigns/{story.draft}/preview")
     assert "What the writer was told" in html and "the offline writer" in html

@@ -9,28 +9,38 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.flows.copy_approval import APPROVED, REJECTED
 from campaigns.flows.copy_report import OUTCOMES, CopyReport
+from campaigns.flows.copy_samples import BEFORE
 from campaigns.flows.plans import get_campaign
 from web.console.users import changes_campaigns, person
 from web.parts import runtime
 
 blueprint = Blueprint("copy", __name__)
 
-_BEFORE = ("draft", "approved", "scheduled")
-
 
 @blueprint.get("/campaigns/<int:number>/copy")
 def copy(number: int) -> ResponseReturnValue:
     """The forecast, what became of the cells, which rules were broken, and what of the budget is used."""
     here = runtime()
-    report = here.copy_reporting.report(number)
+    report, campaign = here.copy_reporting.report(number), _heading(number)
     return render_template(
         "console/copy.html",
-        campaign=_heading(number),
+        campaign=campaign,
         report=report,
         outcomes=_outcomes(report),
         uses_model=here.settings.uses_model,
         model=here.settings.llm_model,
+        may_forecast=here.settings.uses_model and campaign["status"] in BEFORE and person().may_change,
+        forecast_being_made=here.copy_forecasts.waiting(number),
     )
+
+
+@blueprint.post("/campaigns/<int:number>/copy/forecast")
+@changes_campaigns
+def forecast(number: int) -> ResponseReturnValue:
+    """Have a forecast made, by a worker: a big audience takes a while."""
+    runtime().copy_forecasts.ask(number)
+    flash("The forecast is being made.")
+    return redirect(url_for("console.copy.copy", number=number))
 
 
 @blueprint.get("/campaigns/<int:number>/copy/samples")
@@ -45,7 +55,7 @@ def samples(number: int) -> ResponseReturnValue:
         samples=shown,
         open=sum(sample.verdict == "shown" for sample in shown),
         being_written=here.copy_samples.waiting(number),
-        may_judge=campaign["status"] in _BEFORE and person().may_change,
+        may_judge=campaign["status"] in BEFORE and person().may_change,
         currency=here.settings.llm_currency,
     )
 

@@ -12,6 +12,7 @@ from campaigns.copywriting.claims.matching import Family, first_claim
 from campaigns.copywriting.claims.numbers import NUMBER_IN_WORDS
 from campaigns.copywriting.claims.praise import COMPARISON, POPULARITY, SUPERLATIVE
 from campaigns.copywriting.claims.pressure import SCARCITY, STOCK
+from campaigns.copywriting.claims.pretending import CONTACT, PRETENCE
 from campaigns.copywriting.claims.prices import AMOUNT_IN_WORDS, DISCOUNT, FREE, MONEY, PERCENT
 from campaigns.copywriting.claims.promises import ENVIRONMENT, HEALTH, MATERIALS
 from campaigns.copywriting.claims.reader import KNOWS_THE_READER
@@ -20,6 +21,7 @@ __all__ = [
     "AMOUNT_IN_WORDS",
     "CALENDAR",
     "COMPARISON",
+    "CONTACT",
     "DEADLINE",
     "DISCOUNT",
     "ENVIRONMENT",
@@ -31,6 +33,7 @@ __all__ = [
     "NUMBER_IN_WORDS",
     "PERCENT",
     "POPULARITY",
+    "PRETENCE",
     "SCARCITY",
     "STOCK",
     "SUPERLATIVE",

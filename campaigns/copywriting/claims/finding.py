@@ -12,6 +12,7 @@ from campaigns.copywriting.claims.matching import Family, Finder, first_claim
 from campaigns.copywriting.claims.numbers import NUMBER_IN_WORDS
 from campaigns.copywriting.claims.praise import COMPARISON, POPULARITY, SUPERLATIVE
 from campaigns.copywriting.claims.pressure import SCARCITY, STOCK
+from campaigns.copywriting.claims.pretending import CONTACT, PRETENCE
 from campaigns.copywriting.claims.prices import AMOUNT_IN_WORDS, DISCOUNT, FREE, MONEY, PERCENT
 from campaigns.copywriting.claims.promises import ENVIRONMENT, HEALTH, MATERIALS, bears_out
 from campaigns.copywriting.claims.reader import KNOWS_THE_READER
@@ -31,6 +32,8 @@ FAMILIES = (
     COMPARISON,
     HEALTH,
     ENVIRONMENT,
+    PRETENCE,
+    CONTACT,
 )
 _MOST_TAGS, _MOST_LOOKED_AT = 50, 2000
 _PLACEHOLDER = re.compile(r"\{([a-z]*)[a-z0-9_]*\}")

@@ -45,6 +45,20 @@ _CROWD = {
     "es": r"(?:cientos|miles|millones) de|(?:cien|mil)",
 }
 
+_TIME = {
+    "en": r"(?:second|minute|hour|day|night|week|month|season)s?",
+    "de": r"(?:sekunde|minute|stunde|tage|nachte|woche|monate|saison)(?:n|en|s)?",
+    "fr": r"(?:secondes?|minutes?|heures?|jours?|nuits?|semaines?|mois|saisons?)",
+    "es": r"(?:segundos?|minutos?|horas?|dias?|noches?|semanas?|meses|temporadas?)",
+}
+# As they are told on the telephone, one by one.
+_DIGIT = {
+    "en": "oh|zero|nought|one|two|three|four|five|six|seven|eight|nine|ten|hundred|double|triple",
+    "de": "null|eins|zwei|drei|vier|funf|sechs|sieben|acht|neun|zehn|hundert",
+    "fr": "zero|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|cent",
+    "es": "cero|uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|cien",
+}
+
 NUMBER_IN_WORDS = Family(
     "number_in_words",
     "states a number in words ({}); leave it out",
@@ -52,6 +66,8 @@ NUMBER_IN_WORDS = Family(
         language: [
             rf"(?:{NUMBER[language]}) (?:{NUMBER[language]} )?(?:{_UNIT[language]})",
             rf"(?:{_CROWD[language]}) {_PEOPLE[language]}",
+            rf"(?:{NUMBER[language]}) (?:{_TIME[language]})",
+            rf"(?:{_DIGIT[language]}) (?:{_DIGIT[language]}) (?:{_DIGIT[language]})",
         ]
         for language in NUMBER
     }
@@ -64,7 +80,14 @@ NUMBER_IN_WORDS = Family(
             r"*jahrige[nmrs]? garantie",
             r"lebenslange[nmrs]? garantie",
             r"(?:lifetime|years?) (?:warranty|guarantee)",
+            # A crowd without a noun: "loved by thousands".
+            r"(?:thousands|hundreds|millions|dozens)",
+            r"(?:(?:hundert|tausend)(?:e|en|er|ern)|millionen|dutzende[nr]?)",
+            r"(?:milliers|centaines|dizaines)",
+            r"(?:cientos|millones|millares)",
         ]
     },
+    # In English these are a distance.
+    {"es": [r"miles"]},
     in_titles=True,
 )

@@ -44,8 +44,12 @@ SCARCITY = Family(
             r"~\d\W{0,2}(?:left|remaining|ubrig|restant\w*|quedan)\b",
             r"before (?:it is|it's|they are|they're) (?:too late|gone|all gone)",
             r"before they go",
+            r"(?:they|these|it) (?:all )?(?:go|goes|move|moves) (?:very |so )?(?:quick\w*|fast)",
+            r"be (?:early|quick|fast)(?! (?:to|risers?|birds?))",
+            r"get (?:it|them|yours|one) (?:now|today|while|before)",
+            r"before (?:the|this) (?:weekend|week is out|month is out)",
             r"(?:only|just) \{stock\}",
-            r"\{stock\} (?:left|only)",
+            r"~\{stock\} (?:left|only)\b",
         ],
         "de": [
             r"letzte[nrs]? (?:chance|gelegenheit|moglichkeit|tage?n?|stunden?|stucke?|exemplare?|paare?)"
@@ -69,6 +73,7 @@ SCARCITY = Family(
             r"verpass*",
             r"(?:zoger\w* nicht|nicht (?:langer )?(?:zogern|warten)|warte nicht)",
             r"fast (?:weg|vergriffen|ausverkauft)",
+            r"(?:bevor|ehe) (?:sie|es|er|alle\w*) (?:\w+ )?(?:weg|fort|vergriffen|ausverkauft)",
             r"begrenzte[rn]? (?:zeit|menge|stuckzahl|auflage)",
             r"(?:grosse|hohe) nachfrage",
         ],
@@ -91,6 +96,9 @@ SCARCITY = Family(
             r"(?:forte|grosse) demande",
             r"tant qu'il (?:en reste|est (?:encore )?temps)",
             r"partent vite",
+            r"fins? de (?:stock|serie)s?",
+            r"la fin (?:du|des) stocks?",
+            r"s'arrachent",
         ],
         "es": [
             r"ultim[ao]s? (?:oportunidad\w*|unidades|horas?|dias?|piezas?|momento|plazas)"
@@ -108,7 +116,8 @@ SCARCITY = Family(
             r"(?:se acaban?|terminan?) (?:pronto|hoy|manana)",
             r"corre,? que",
             r"(?:ahora o nunca|antes de que sea (?:demasiado )?tarde)",
-            r"antes de que se (?:acabe|agote)*",
+            r"antes de que (?:se )?(?:acabe|agote|vuele|termine|desaparezca)*",
+            r"se (?:acaban|agotan?)",
             r"mientras (?:duren|queden|puedas)",
             r"(?:gran|alta|mucha) demanda",
             r"vuelan",

@@ -34,7 +34,12 @@ HEALTH = Family(
             r"(?:weight loss|fat burning|burns? (?:fat|calories)|slimming)",
             r"health(?:y|ier|iest|ily)?",
             r"good for (?:your|the) (?:back|joints|heart|skin|feet|knees|body|mind|posture)",
-            r"allergen free|hypoallergenic",
+            r"(?:allergen free|hypoallergenic)",
+            r"(?:doctors?|physicians?|dermatologists?|physio\w*|nurses?|dentists?|experts?) (?:\w+ )?(?:recommend|approve|swear"
+            r"|advise|prescribe|agree|trust)\w*",
+            r"(?:recommended|approved|tested|trusted) by (?:\w+ )?(?:doctors?|physicians?|dermatologists?|physio\w*|experts?)",
+            r"sleep(?:s|ing)? (?:better|deeper|sounder)",
+            r"ach(?:es?|y)",
         ],
         "de": [
             r"(?:heilt|heilen|heilende?\w*|geheilt)",
@@ -50,6 +55,10 @@ HEALTH = Family(
             r"(?:immunsystem|abwehrkrafte|entzundungshemmend|antibakteriell|therapeutisch|therapie|medizinisch)*",
             r"gesund(?:e[nmrs]?|er|heit\w*)?",
             r"(?:klinisch|arztlich|dermatologisch) (?:getestet|gepruft|empfohlen)\w*",
+            r"(?:arzte|arztinnen|arzt|dermatolog\w*|experten|physiotherap\w*|orthopad\w*) (?:\w+ )?(?:empf(?:ehlen|iehlt)|raten"
+            r"|vertrauen|schworen)",
+            r"(?:von|vom) (?:\w+ )?(?:arzte?n?|arztinnen|dermatologen|experten|orthopaden) (?:empfohlen|getestet|gepruft)",
+            r"(?:besser schl(?:aft|afen|afst)|schl(?:aft|afen|afst|af) (?:\w+ )?besser)",
             r"(?:abnehmen|fettverbrennung|entschlack\w*|entgift\w*|gelenkschonend\w*|ruckenschonend\w*)",
         ],
         "fr": [
@@ -65,6 +74,10 @@ HEALTH = Family(
             r"(?:immunitaire|therapeutique|antidouleur|antibacterien|anti inflammatoire|anti age|anti stress|medicinal)*",
             r"(?:sante|sain pour|sains? pour)",
             r"(?:cliniquement|medicalement|dermatologiquement) (?:prouve|teste)*",
+            r"(?:medecins?|docteurs?|dermatologues?|kines?|experts?|specialistes?) (?:\w+ )?(?:recommand|conseill|approuv|prescri)*",
+            r"(?:recommande|conseille|approuve|teste)(?:e|s|es)? par (?:\w+ )?(?:medecins?|docteurs?|dermatologues?|kines?"
+            r"|experts?|specialistes?)",
+            r"(?:dormez mieux|dormir mieux|mieux dormir)",
             r"(?:amincissant|perte de poids|perdre du poids|brule graisses?|detox)*",
         ],
         "es": [
@@ -79,6 +92,10 @@ HEALTH = Family(
             r"salud(?:able\w*)?",
             r"(?:terapeutic|terapia|medicinal|antiinflamatori|antibacterian|antiedad|inmunitari|inmunologic)*",
             r"(?:clinicamente|dermatologicamente) (?:probad|testad)*",
+            r"(?:medic[ao]s?|doctor\w*|dermatolog[ao]s?|fisio\w*|expert[ao]s?|especialistas) (?:\w+ )?(?:recom|aconsej|aprueb)*",
+            r"(?:recomiend|aconsej)\w* (?:l[ao]s )?(?:medic|doctor|dermatolog|fisio|expert|especialist)*",
+            r"(?:recomendad|aconsejad)[ao]s? por (?:\w+ )?(?:medic|doctor|dermatolog|fisio|expert|especialist)*",
+            r"(?:duerm\w+|dormir) mejor",
             r"(?:adelgaza\w*|perder peso|quemagrasas|detox)",
         ],
     },

@@ -45,6 +45,7 @@ def _briefs() -> None:
     op.add_column("campaigns", sa.Column("brief_name", sa.Text(), server_default="", nullable=False))
     op.add_column("campaigns", sa.Column("brief_version", sa.Integer(), nullable=True))
     op.add_column("campaigns", sa.Column("samples_due_at", MOMENT, nullable=True))
+    op.add_column("campaigns", sa.Column("forecast_due_at", MOMENT, nullable=True))
 
 
 def _what_copies_cost() -> None:
@@ -53,6 +54,13 @@ def _what_copies_cost() -> None:
         op.add_column("copies", sa.Column(name, sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("copies", sa.Column("repairs", sa.SmallInteger(), server_default="0", nullable=False))
     op.add_column("copies", sa.Column("offline_fields", JSON, server_default="[]", nullable=False))
+    op.add_column("copies", sa.Column("rejected_at", MOMENT, nullable=True))
+    op.create_index(
+        "ix_copies_rejected",
+        "copies",
+        ["content_hash"],
+        postgresql_where=sa.text("rejected_at is not null"),
+    )
     op.create_table(
         "copy_spend",
         sa.Column("campaign_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -62,7 +70,10 @@ def _what_copies_cost() -> None:
         ),
         *(
             sa.Column(name, sa.Integer(), server_default="0", nullable=False)
-            for name in ("first_pass", "repaired", "partly_offline", "refused", "outages", "over_budget")
+            for name in (
+                *("first_pass", "repaired", "partly_offline", "refused", "outages", "over_budget"),
+                *("line_orders", "line_orders_refused", "line_orders_away"),
+            )
         ),
         sa.Column("began_at", MOMENT, nullable=True),
         sa.Column("last_at", MOMENT, nullable=True),
@@ -88,6 +99,8 @@ def _cells() -> None:
         sa.Column("sample", sa.Text(), server_default="", nullable=False),
         sa.Column("judged_by", sa.Text(), server_default="", nullable=False),
         sa.Column("judged_at", MOMENT, nullable=True),
+        sa.Column("salt", sa.Text(), server_default="", nullable=False),
+        sa.Column("rests_on", JSON, server_default="{}", nullable=False),
         sa.Column("created_at", MOMENT, server_default=sa.text("now()"), nullable=False),
         sa.Column("written_at", MOMENT, nullable=True),
         sa.CheckConstraint(
@@ -103,9 +116,19 @@ def _cells() -> None:
     op.create_index(
         "ix_copy_cells_waiting",
         "copy_cells",
-        ["campaign_id", "sends"],
+        ["campaign_id", sa.text("sends desc"), "number"],
         postgresql_where=sa.text("state = 'waiting'"),
     )
+    op.create_index(
+        "ix_copy_cells_claimed",
+        "copy_cells",
+        ["claimed_by"],
+        postgresql_where=sa.text("claimed_by <> ''"),
+    )
+    op.create_index(
+        "ix_copy_cells_samples", "copy_cells", ["campaign_id"], postgresql_where=sa.text("sample <> ''")
+    )
+    op.create_index("ix_copy_cells_salt", "copy_cells", ["salt"], postgresql_where=sa.text("salt <> ''"))
     op.add_column("sends", sa.Column("cell_number", sa.BigInteger(), nullable=True))
     op.create_index(
         "ix_sends_of_cell",
@@ -114,6 +137,12 @@ def _cells() -> None:
         postgresql_where=sa.text(
             "cell_number is not null and claimed_by = '' and status in ('planned','picked')"
         ),
+    )
+    op.create_index(
+        "ix_sends_unseen",
+        "sends",
+        ["campaign_id", "id"],
+        postgresql_where=sa.text("status = 'planned' and not_before is not null and cell_number is null"),
     )
 
 
@@ -143,7 +172,10 @@ def _calls() -> None:
         sa.Column("input_file", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("requests", sa.Integer(), nullable=False),
-        sa.Column("keys", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("reserved_calls", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("reserved_input", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("reserved_output", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("reserved_micros", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("collected", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("answered", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
@@ -155,6 +187,14 @@ def _calls() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_copy_batches")),
     )
     op.create_index(op.f("ix_copy_batches_campaign_id"), "copy_batches", ["campaign_id"], unique=False)
+    op.create_table(
+        "copy_batch_keys",
+        sa.Column("batch_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["batch_id"], ["copy_batches.id"], name=op.f("fk_copy_batch_keys_batch_id")),
+        sa.PrimaryKeyConstraint("batch_id", "key", name=op.f("pk_copy_batch_keys")),
+    )
+    op.create_index(op.f("ix_copy_batch_keys_key"), "copy_batch_keys", ["key"], unique=False)
     op.create_table(
         "model_servers",
         sa.Column("server", sa.Text(), nullable=False),
@@ -170,11 +210,28 @@ def _calls() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_sends_unseen", "sends")
     op.drop_index("ix_sends_of_cell", "sends")
     op.drop_column("sends", "cell_number")
-    for table in ("model_servers", "copy_batches", "copy_answers", "copy_cells", "copy_spend", "briefs"):
+    for table in (
+        "model_servers",
+        "copy_batch_keys",
+        "copy_batches",
+        "copy_answers",
+        "copy_cells",
+        "copy_spend",
+        "briefs",
+    ):
         op.drop_table(table)
-    for column in ("facts", *_BIG_COUNTS, "repairs", "offline_fields"):
+    op.drop_index("ix_copies_rejected", "copies")
+    for column in ("facts", *_BIG_COUNTS, "repairs", "offline_fields", "rejected_at"):
         op.drop_column("copies", column)
-    for column in ("copy", "copy_forecast", "brief_name", "brief_version", "samples_due_at"):
+    for column in (
+        "copy",
+        "copy_forecast",
+        "brief_name",
+        "brief_version",
+        "samples_due_at",
+        "forecast_due_at",
+    ):
         op.drop_column("campaigns", column)
