@@ -10,11 +10,9 @@ ARGS ?=
 demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve --json" passes arguments on
 	$(BIN)/tailormail demo $(ARGS)
 
-# By file, so that what shares servers and samples stays together. One process more than there are cores, because
-# tests wait for something half of the time.
+# By file, so that what shares servers and samples stays together; half of the time they wait for something.
 test: $(VENV)/.installed-dev  ## all tests, in two to four processes with servers of their own
-	$(BIN)/python -m pytest --dist loadfile --numprocesses \
-		$$($(BIN)/python -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))') $(ARGS)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 serve: $(VENV)/.installed  ## web, workers and scheduler, on your own data
 	$(BIN)/tailormail serve $(ARGS)

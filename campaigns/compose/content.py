@@ -19,6 +19,7 @@ from campaigns.core.errors import BadInput
 from campaigns.models.values import OWN_REASONS, Copy, Pick, Reason
 
 _LONGEST_NAME = 40
+_TAG = re.compile(r"<[a-z/!]", re.IGNORECASE)  # nobody is called that
 _WEB_ADDRESS = re.compile(r"://|www\.|\.\w{2,}/|@", re.IGNORECASE)
 # Controls, and marks that turn the direction of the text around them: none belongs to one line of words.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -236,7 +237,8 @@ def greeting_name(first_name: str) -> str:
     one, or that is endless, is left out rather than carried to somebody else's inbox under our brand.
     """
     name = one_line(first_name)
-    return "" if len(name) > _LONGEST_NAME or _WEB_ADDRESS.search(name) else name
+    advert = _WEB_ADDRESS.search(name) or _TAG.search(name)
+    return "" if len(name) > _LONGEST_NAME or advert else name
 
 
 def one_line(text: str) -> str:
