@@ -107,6 +107,8 @@ def test_pause_cancel_urgency_and_a_deployment_in_front_of_a_slow_relay(
 
 def _an_urgent_mail_overtakes(told: Runtime, relay: RelaySink, big: int, one: int) -> None:
     told.campaigns.send(one, "test")
+    # Somebody has to have a hand free to freeze its audience; from then on it overtakes.
+    until(lambda: told.campaigns.status(one) != "planning", 30)
     took = until(lambda: relay.arrivals(told, one), 8)
     with told.db.transaction() as session:
         waiting = counts(session, big).get("planned", 0)
