@@ -18,9 +18,6 @@ from campaigns.compose.links import Links
 from campaigns.core.errors import BadInput
 from campaigns.models.values import OWN_REASONS, Copy, Pick, Reason
 
-_LONGEST_NAME = 40
-_TAG = re.compile(r"<[a-z/!]", re.IGNORECASE)  # nobody is called that
-_WEB_ADDRESS = re.compile(r"://|www\.|\.\w{2,}/|@", re.IGNORECASE)
 # Controls, and marks that turn the direction of the text around them: none belongs to one line of words.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
@@ -228,17 +225,6 @@ def language_of(locale: str) -> str:
     """The language of a locale in two letters: `de-AT` -> `de`; Norwegian is always `no`."""
     language = re.split(r"[-_]", locale.strip().lower(), maxsplit=1)[0]
     return "no" if language in ("nb", "nn") else language
-
-
-def greeting_name(first_name: str) -> str:
-    """A first name fit for a greeting, or nothing.
-
-    Whoever signs up chooses the name, and mail programs turn web addresses into links: a name that is
-    one, or that is endless, is left out rather than carried to somebody else's inbox under our brand.
-    """
-    name = one_line(first_name)
-    advert = _WEB_ADDRESS.search(name) or _TAG.search(name)
-    return "" if len(name) > _LONGEST_NAME or advert else name
 
 
 def one_line(text: str) -> str:

@@ -18,12 +18,13 @@ import mrml
 from jinja2 import Template, TemplateError
 
 from campaigns.compose.compiling import compile_for_wire, compile_plain
-from campaigns.compose.content import Brand, MailContent, date_text, greeting_name, language_of, one_line
+from campaigns.compose.content import Brand, MailContent, date_text, language_of, one_line
 from campaigns.compose.holes import only_chooses
 from campaigns.compose.outline import Outlines, arranged
 from campaigns.compose.sandbox import rendered
 from campaigns.compose.statements import check_statements
 from campaigns.core.errors import BadInput, NotFound
+from campaigns.core.names import presentable_name
 
 _FALLBACK = "en"
 _BLANKS = {"name", "brand", "date"}
@@ -202,7 +203,7 @@ class MailTemplate:
 
     def _own_blanks(self, content: MailContent, language: str) -> tuple[str, dict[str, str]]:
         """The name in the greeting, and what the blanks of the fixed words stand for in this mail."""
-        name = greeting_name(content.first_name)
+        name = presentable_name(content.first_name)
         day = date_text(content.consent_since, language) if content.consent_since else ""
         return name, {"name": name, "brand": content.brand.name, "date": day}
 

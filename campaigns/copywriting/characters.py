@@ -1,4 +1,4 @@
-"""Characters that have no business in a mail's words, and texts freed of them."""
+"""Characters by which words hide from the guard, and texts as its patterns see them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_SPACES = re.compile(r"\s+")
-# The same but for the single plain space, which is already what it would become.
+from campaigns.core.characters import is_number
+
+# All white space but the single plain space, which is already what it would become.
 _UNEVEN_SPACES = re.compile(r"\s{2,}|[^\S ]")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _MAYBE_NUMBER = re.compile(r"[0-9]|[^\x00-\x7f]")
@@ -29,18 +30,6 @@ _NEAR = {
     "ŧ": "t",
     "ß": "ss",
 }
-# Emoji that state a number without being one to Unicode.
-_NUMBER_PICTURES = frozenset("💯🔟")
-
-
-def is_forbidden(character: str) -> bool:
-    """Control, format (bidirectional, zero-width, tag), surrogate, private use, line and paragraph marks."""
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-
-
-def is_number(character: str) -> bool:
-    """A digit or number sign of any script: 5, ５, ½, Ⅳ, ①, ٣."""
-    return unicodedata.category(character)[0] == "N" or character in _NUMBER_PICTURES
 
 
 def is_foreign_letter(character: str) -> bool:
@@ -68,14 +57,6 @@ def first_number(text: str) -> str:
 def first_foreign_letter(text: str) -> str:
     """The first character that `is_foreign_letter`, or ""."""
     return next((c for c in _BEYOND_ASCII.findall(text) if is_foreign_letter(c)), "")
-
-
-def clean(text: str, longest: int) -> str:
-    """`text` on one line, without forbidden characters, cut to `longest` characters."""
-    # Twice the length is looked at, so that a text of megabytes costs no more than one of a page.
-    spaced = (" " if c.isspace() else c for c in text[: 2 * longest])
-    kept = "".join(c for c in spaced if not is_forbidden(c))
-    return _SPACES.sub(" ", kept).strip()[:longest].strip()
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from campaigns.copywriting.characters import clean, fold
+from campaigns.copywriting.characters import fold
+from campaigns.core.characters import clean
 
 # The ends of sentences, and whatever else sets words apart from their neighbours.
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?…;。！？])\s+|\s+[|•·–—]\s+|\s*[\r\n]+\s*")

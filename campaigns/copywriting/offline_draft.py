@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from campaigns.copywriting.characters import clean, is_foreign_letter
+from campaigns.copywriting.characters import is_foreign_letter
 from campaigns.copywriting.guard import check_text
 from campaigns.copywriting.instructions import gives_orders
 from campaigns.copywriting.phrases import Phrasebook, domain_of, in_slots, wordings_of
 from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.splitting import with_picks
 from campaigns.copywriting.textrules import is_quotable
+from campaigns.core.characters import clean
 from campaigns.models.values import Copy, Pick
 
 _LINE = "product_lines[0]"

@@ -14,25 +14,23 @@ from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent
 
 from campaigns.copywriting.brief import Offer
-from campaigns.copywriting.characters import clean, is_number
 from campaigns.copywriting.hiding import without_name as without_name
 from campaigns.copywriting.hiding import without_stock as without_stock
 from campaigns.copywriting.languages import formatting_locale
 from campaigns.copywriting.lengths import base_field, line_index
 from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.textrules import PLACEHOLDER, is_quotable
+from campaigns.core.characters import clean
 from campaigns.core.errors import GiveUp
+from campaigns.core.names import presentable_name
 from campaigns.models.values import UNKNOWN_STOCK, Copy, Link, LinkedText, ProductFacts
 
-LONGEST_NAME = 40
 LONGEST_TITLE = 120
 LINKED_FIELDS = ("intro", "product_lines")
 """The texts that may hold links; all others are shown where nothing can be clicked, or are a link themselves."""
 SHOP_LINK = "shop_link"
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-# A link, or markup: nobody is called that.
-_IS_NO_NAME = re.compile(r"://|www\.|@|\.[a-z]{2,}\b|<[a-z/!]", re.IGNORECASE)
 _IS_LINK = re.compile(r"\{(link_\d+|shop_link)\}")
 # By the plural categories of CLDR; those that are not named read like "other".
 _IN_STOCK = {
@@ -103,19 +101,6 @@ def allowed_placeholders(request: CopyRequest, field: str = "") -> frozenset[str
 
 def _is_priced(product: ProductFacts) -> bool:
     return product.price > 0 and bool(_CURRENCY.fullmatch(product.currency))
-
-
-@lru_cache(maxsize=8192)
-def presentable_name(name: str) -> str:
-    """The name as it may stand in a mail, "" if it should not: absent, overlong or somebody's advert.
-
-    Names are typed by anybody into a form, and a name that is a link is the usual way to send spam
-    through another's mails.
-    """
-    tidy = clean(name, LONGEST_NAME + 1)
-    if len(tidy) > LONGEST_NAME or _IS_NO_NAME.search(tidy) or all(is_number(c) for c in tidy):
-        return ""
-    return tidy
 
 
 def fill(copy: Copy, values: PlaceholderValues, link_of: LinkOf | None = None) -> Copy:

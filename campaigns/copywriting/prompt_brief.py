@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from campaigns.copywriting.brief import Brief
-from campaigns.copywriting.characters import is_number
 from campaigns.copywriting.lengths import LONGEST
+from campaigns.core.characters import is_number
 from campaigns.core.remembering import Remembered
 
 _WORD = re.compile(r"\S+")

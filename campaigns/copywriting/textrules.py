@@ -11,8 +11,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from campaigns.copywriting.characters import first_foreign_letter, first_number, fold, is_forbidden
+from campaigns.copywriting.characters import first_foreign_letter, first_number, fold
 from campaigns.copywriting.claims import claims_in, words_of_acquaintance
+from campaigns.core.characters import is_forbidden
 
 _LONGEST_QUOTED = 300
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")

@@ -9,10 +9,10 @@ from datetime import UTC, date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.copywriting.placeholders import presentable_name
 from campaigns.core.crypto import CannotDecrypt, KeyRing
 from campaigns.core.db import any_of
 from campaigns.core.log import get_logger
+from campaigns.core.names import presentable_name
 from campaigns.models import ConsentEntry, ConsentState, Customer
 from campaigns.models.customer import ADDRESS_CONTEXT
 

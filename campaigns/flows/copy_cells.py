@@ -103,7 +103,8 @@ _OFFLINE = f"""
 """
 _FACTS = "select key, facts from copy_cells where campaign_id = %(campaign)s and key = any(%(keys)s::text[])"
 _END = """
-    update copy_cells c set state = d.e->>1, copy_id = (d.e->>2)::bigint, line_ids = d.e->3, verdicts = d.e->4,
+    update copy_cells c set sends = greatest(c.sends, %(least)s), state = d.e->>1, copy_id = (d.e->>2)::bigint,
+        line_ids = d.e->3, verdicts = d.e->4,
         written_at = clock_timestamp()
     from jsonb_array_elements(%(ended)s::jsonb) as d (e)
     where c.campaign_id = %(campaign)s and c.key = d.e->>0 and c.state = 'waiting'
@@ -204,10 +205,12 @@ def picks_told(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(pick["sku"]), str(pick["reason"])) for pick in facts.get("picks", ())]
 
 
-def end_cells(session: Session, campaign_id: int, ended: Sequence[Ended]) -> set[str]:
+def end_cells(session: Session, campaign_id: int, ended: Sequence[Ended], as_samples: bool) -> set[str]:
     """Note what became of cells and count it in copy_spend; returns the keys of those that had not ended yet.
 
     A sample without the model's words is not counted: it is tried again when the campaign runs, and then is.
+    What was not written as a sample was for a send, also where the cell counts none: another worker that found
+    them held by a third may have taken all of them for seen to.
     """
     if not ended:
         return set()
@@ -215,7 +218,13 @@ def end_cells(session: Session, campaign_id: int, ended: Sequence[Ended]) -> set
         [one.key, one.state, one.copy_id, list(one.line_ids), [asdict(verdict) for verdict in one.verdicts]]
         for one in sorted(ended, key=lambda one: one.key)
     ]
-    done = dict(rows(session, _END, {"campaign": campaign_id, "ended": json.dumps(told)}))
+    done = dict(
+        rows(
+            session,
+            _END,
+            {"campaign": campaign_id, "ended": json.dumps(told), "least": 0 if as_samples else 1},
+        )
+    )
     fresh = [one.counts_as for one in ended if one.key in done and (done[one.key] or one.state != "offline")]
     if fresh:
         open_spend(session, campaign_id)

@@ -238,7 +238,7 @@ def written_by(plans: Plans, shelf: CopyShelf, writing: CopyWriting) -> Words:
         if not shelf.slow:
             return shelf.copies_for(requests)
         plan, found = plans.of(campaign_id), dict[str, Worded]()
-        for some in writing.words_for(plan, requests):
+        for some in writing.words_for(plan, requests, as_samples=True):
             found |= some
         return found
 

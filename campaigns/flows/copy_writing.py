@@ -34,11 +34,15 @@ _STATES = {"first_pass": "written", "repaired": "written", "partly_offline": "pa
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What all steps for a campaign need; `beat` is the crew's (Crew.copies_for)."""
+    """What all steps for a campaign need; `beat` is the crew's (Crew.copies_for).
+
+    `as_samples` says that the words are for a person to look at, and that no send waits for them.
+    """
 
     plan: CampaignPlan
     purse: Purse
-    beat: Callable[[], None] = nothing
+    beat: Callable[[], None]
+    as_samples: bool
 
 
 class CopyWriting:
@@ -79,16 +83,20 @@ class CopyWriting:
         return self._shelf.copies_for(wanted, write=False) | self._shelf.offline_for(rest)
 
     def words_for(
-        self, plan: CampaignPlan, requests: Mapping[K, CopyRequest], beat: Callable[[], None] = nothing
+        self,
+        plan: CampaignPlan,
+        requests: Mapping[K, CopyRequest],
+        beat: Callable[[], None] = nothing,
+        as_samples: bool = False,
     ) -> Iterator[dict[K, Worded]]:
         """Have the words for these requests written; gives those of some as soon as they are there.
 
         The cells of most requests come first. No connection is held while the model writes; `beat` is called
         about every second meanwhile, in the caller's thread. Nothing is given now and then, when words were
         written of which nobody has all yet. The caller may leave the rest at any time; told to stop, the crew does
-        too, and what is not written then is left out.
+        too, and what is not written then is left out. `as_samples`: they are for a person to look at.
         """
-        job = _Job(plan, self.purse(plan), beat)
+        job = _Job(plan, self.purse(plan), beat, as_samples)
         waiting = dict(requests)
         yield self._settle(waiting, self.known(plan, waiting))
         yield from self._heads(job, waiting)
@@ -145,7 +153,7 @@ class CopyWriting:
         )
         ended = ended_by(order.cell, written, find({0: order.request}).get(0))
         with self._db.transaction() as session:
-            end_cells(session, job.plan.id, [ended])
+            end_cells(session, job.plan.id, [ended], job.as_samples)
         return offline
 
     def _keep_lines(self, job: _Job, order: Order, written: WrittenCopy) -> None:

@@ -13,9 +13,9 @@ from compose_samples import HOSTILE, TRACKED, UNTRACKED, content
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.compose.content import greeting_name
 from campaigns.compose.template import SlotSize, load_template
 from campaigns.core.errors import BadInput, NotFound
+from campaigns.core.names import presentable_name
 
 OUTDOOR = load_template("outdoor")
 
@@ -119,7 +119,7 @@ def test_values_are_never_run(value: str) -> None:
     mail = OUTDOOR.render(content(3, first_name=value, subject=value, title=value))
     page = Tags(mail.html)
     assert page.open_tables == 0
-    assert f"Hello {greeting_name(value)}".rstrip() in mail.text
+    assert f"Hello {presentable_name(value)}".rstrip() in mail.text
     assert f"* {value} – " in mail.text and value in page.words
     assert "<b>" not in mail.html and "49" not in mail.text.split("http")[0]
     assert [image["alt"] for image in page.images()[2:5]] == [value] * 3
@@ -183,8 +183,8 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         tmp_path,
         "<mjml><mj-body><mj-raw>{% if picks %}{{ words.hello }}{% endif %}</mj-raw></mj-body></mjml>",
     )
-    mail = load_template("t", root).render(content(1, first_name="A<B"))
-    assert "Hello A&lt;B" in mail.html and mail.text == "Hello A<B\n"
+    mail = load_template("t", root).render(content(1, first_name="A&B"))
+    assert "Hello A&amp;B" in mail.html and mail.text == "Hello A&B\n"
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from campaigns.copywriting.adversarial.asked import poisoned_product
 from campaigns.copywriting.adversarial.cases import Case, load_cases
 from campaigns.copywriting.adversarial.obeying import obeys
 from campaigns.copywriting.fake_server import ScriptedModelServer
-from campaigns.copywriting.placeholders import presentable_name
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
+from campaigns.core.names import presentable_name
 from campaigns.demo.inbox import InboxMail, read_inbox
 from campaigns.flows.addressees import Addressee
 from campaigns.runtime import Runtime

@@ -118,6 +118,21 @@ def test_the_budget_is_kept_to_the_call_and_the_rest_is_written_offline(story: S
     assert min(cell.sends for cell in cells if cell.state == "written") >= sizes[at_once - 1]
 
 
+def test_a_cell_that_another_worker_took_for_empty_is_counted_all_the_same(story: Story) -> None:
+    """Its sends were a killed worker's when that other looked, and were given back before it let go."""
+    runtime, number = story.runtime, story.planned("Taken for empty", max_cost="0")
+    while runtime.sending.send_batch(number).claimed:
+        pass
+    assert {cell.state for cell in story.cells(number)} == {"waiting"}
+    with runtime.db.transaction() as session:
+        assert len(claim_cells(session, number, "another", 500)) == len(story.cells(number))
+        let_go(session, number, "another", emptied=True)
+    send_on(runtime, number)
+    assert story.all_sent(number)
+    assert {cell.state for cell in story.cells(number)} == {"offline"}
+    assert story.spend(number).over_budget == len(story.cells(number))
+
+
 def test_no_money_is_no_call(story: Story) -> None:
     number = story.planned("No money", max_cost="0")
     send_on(story.runtime, number)

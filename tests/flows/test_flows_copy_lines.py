@@ -137,7 +137,7 @@ def test_a_sample_that_was_tried_while_the_model_was_away_counts_when_it_is_trie
     with story.runtime.db.transaction() as session:
         session.add(CopyCell(campaign_id=number, key=key, facts=request.facts(), sample="shown"))
         session.flush()
-        assert end_cells(session, number, [ended]) == {key}
+        assert end_cells(session, number, [ended], as_samples=True) == {key}
     report = story.runtime.copy_reporting.report(number)
     assert sum(report.outcomes.values()) == 0
     assert (report.cells, report.tried, report.known_before) == ({"offline": 1}, 1, 0)
@@ -145,7 +145,7 @@ def test_a_sample_that_was_tried_while_the_model_was_away_counts_when_it_is_trie
         register(session, number, {key: 5}, {key: request.facts()})
         state = session.scalar(select(CopyCell.state).where(CopyCell.campaign_id == number))
         assert state == "waiting"
-        end_cells(session, number, [ended])
+        end_cells(session, number, [ended], as_samples=False)
     report = story.runtime.copy_reporting.report(number)
     assert (report.outcomes["outages"], report.tried, report.known_before) == (1, 0, 0)
 

@@ -216,7 +216,9 @@ def ask_for_words(runtime: Runtime) -> None:
         assert not claim_cells(session, 1, "here:test", 10)
         assert not let_go(session, 1, "here:test", emptied=True)
         assert not offline_among(session, 1, ["a", "b"])
-        assert not end_cells(session, 1, [Ended("a", "written", "first_pass", None, (), ())])
+        assert not end_cells(
+            session, 1, [Ended("a", "written", "first_pass", None, (), ())], as_samples=False
+        )
         assert not sends_waiting(session, 1)
         end_known(session, 1, ["a", "b"])
         leave(session, 1, {1: 1}, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,15 @@ class World:
         token = sign("preferences", ref.campaign_id, ref.customer_id, ref.send_id)
         self.runtime.preferences.set_preferences(token, frozenset(purposes), "words")
         self.runtime.open_states.write_through([ref.customer_id])
+        self._until_heard(ref.customer_id)
+
+    def _until_heard(self, customer_id: int) -> None:
+        """A process hears of a change from Redis, a moment after it was told."""
+        now_holds = self.runtime.open_states.of([customer_id])[customer_id]
+        ends = time.monotonic() + 2
+        while self.runtime.known_states.get(customer_id) not in (None, now_holds):
+            assert time.monotonic() < ends, "a change of consent was not heard within two seconds"
+            time.sleep(0.01)
 
     def token(self, ref: SendRef, slot: int = 0) -> str:
         """As links of today say it: with the customer and the moment."""
