@@ -24,7 +24,7 @@ from campaigns.flows.counters import counts
 from campaigns.flows.planning import Planning
 from campaigns.flows.plans import CampaignPlan, Plans, get_campaign
 from campaigns.flows.self_pause import SelfPause
-from campaigns.flows.turns import Turn, running, served
+from campaigns.flows.turns import Turn, running, served, urgent_starts
 from campaigns.models import CampaignStatus, SendStatus
 from campaigns.models.send import FINAL
 
@@ -92,7 +92,10 @@ class Sending:
         return planned
 
     def work(self, seconds: float = TASK_SECONDS) -> WorkResult:
-        """Send batches, each of the campaign whose turn it is, until nothing is due or the time is over."""
+        """Send batches, each of the campaign whose turn it is, until nothing is due or the time is over.
+
+        Also when an urgent campaign is to be started: its task waits for a free hand.
+        """
         until = monotonic() + seconds
         batches = sent = 0
         while not self._stopping():
@@ -101,10 +104,14 @@ class Sending:
                 return WorkResult(batches, sent, more=False)
             batches += 1
             sent += result.sent
-            if monotonic() > until:
+            if monotonic() > until or self._urgent_starts():
                 self._jobs.send(1)
                 return WorkResult(batches, sent, more=True)
         return WorkResult(batches, sent, more=True)
+
+    def _urgent_starts(self) -> bool:
+        with self._db.transaction() as session:
+            return urgent_starts(session)
 
     def send_batch(self, campaign_id: int) -> BatchResult:
         """Work on one batch of this campaign, if it is running and something is due."""

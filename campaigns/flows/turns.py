@@ -37,6 +37,9 @@ _URGENT = """
             order by s.campaign_id, s.id limit 1) is not null)
     limit 1
 """
+_STARTING = """
+    select 1 from campaigns where status = 'planning' and delivery @> '{"urgent": true}' limit 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ def running(session: Session) -> list[Turn]:
 def urgent_waits(session: Session, now: datetime, but_for: Collection[int] = ()) -> bool:
     """Whether an urgent campaign, `but_for` these, has sends that nobody has taken and that may go now."""
     return bool(rows(session, _URGENT, {"now": now, "but_for": list(but_for)}))
+
+
+def urgent_starts(session: Session) -> bool:
+    """Whether the audience of an urgent campaign is yet to be frozen, for which some worker needs a free hand."""
+    return bool(rows(session, _STARTING, {}))
 
 
 def served(session: Session, turn: Turn, mails: int, among: list[Turn], batch: int) -> None:

@@ -151,3 +151,21 @@ def test_what_is_urgent_and_may_go_is_seen(shop: Runtime, sample: SampleFiles) -
     assert waits()
     shop.campaigns.pause(urgent, "test")
     assert not waits()
+
+
+def test_a_worker_has_a_free_hand_for_an_urgent_campaign_that_is_to_be_frozen(
+    far: Runtime, relay: DistantRelay, sample: SampleFiles
+) -> None:
+    relay.seconds = 0.0
+    big = started(far, sample)
+    urgent = approved(far, sample)
+    with far.db.transaction() as session:
+        session.get_one(Campaign, urgent).delivery = {"urgent": True}
+    far.sending._batch_size = 10
+    far.campaigns.send(urgent, "test")
+    done = far.sending.work(60)
+    assert (done.batches, done.more) == (1, True), "it ends its task after the batch in its hands"
+    far.sending.plan(urgent)
+    assert far.sending.work(60).batches > 1
+    with far.db.transaction() as session:
+        assert not {"planned", "claimed"} & counts(session, big).keys()

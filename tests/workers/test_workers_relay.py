@@ -25,7 +25,7 @@ from tests.workers.processes import RelaySink, celery, relay_sink, until, wait_f
 from workers.app import make_app
 from workers.jobs import CeleryJobs
 
-MAILS_A_SECOND = 50.0
+MAILS_A_SECOND = 30.0
 pytestmark = pytest.mark.slow
 
 
