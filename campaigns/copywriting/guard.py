@@ -23,7 +23,7 @@ from campaigns.copywriting.readability import limit, lix
 from campaigns.copywriting.request import CopyRequest
 from campaigns.copywriting.shouting import may_shout, shouted
 from campaigns.copywriting.similarity import MOST_ALIKE, likeness
-from campaigns.copywriting.speaking import foreign_language, tells_enough
+from campaigns.copywriting.speaking import foreign_language, plainly_foreign, tells_enough
 from campaigns.copywriting.textrules import (
     PLACEHOLDER,
     is_quotable,
@@ -36,13 +36,15 @@ from campaigns.copywriting.textrules import (
 from campaigns.copywriting.voice import emoji_in, exclamations_in
 from campaigns.copywriting.wordlists import first_said
 from campaigns.copywriting.written import Verdict
-from campaigns.models.values import Copy, Pick
+from campaigns.core.characters import clean
+from campaigns.models.values import Copy, Pick, ProductFacts
 
 STYLE_RULES = frozenset(
     {"banned", "emoji", "exclamations", "language", "reading_level", "shouting", "too_similar"}
 )
 """Rules of how a copy sounds. A copy that breaks one of them is not untrue or unsafe, only not as wanted."""
 _POPULAR = ("best_seller", "recent_favourite", "area_favourite")
+_MOST_QUOTED = 2000
 _OF_THE_HEAD = ("subject", "headline", "intro")
 
 
@@ -174,7 +176,8 @@ def is_in_another_language(field: str, text: str, request: CopyRequest) -> str:
     """A text of some words that is surely not in the language of the copy."""
     if text.count(" ") < 3:
         return ""
-    found = foreign_language(_spoken(text, request), request.language)
+    judge = plainly_foreign if _is_told_by_the_shop(field, text, request) else foreign_language
+    found = judge(_spoken(text, request), request.language)
     return f"is in another language ({found}); write in {request.language}" if found else ""
 
 
@@ -284,11 +287,28 @@ def _head_texts(copy: Copy, request: CopyRequest) -> dict[str, str]:
 
 def speaks_another_language(copy: Copy, request: CopyRequest) -> Iterator[Verdict]:
     """Short texts that together are surely in another language, though each alone tells too little."""
-    spoken = {field: _spoken(text, request) for field, text in fields_of(copy)}
+    spoken = {
+        field: _spoken(text, request)
+        for field, text in fields_of(copy)
+        if not _is_told_by_the_shop(field, text, request)
+    }
     short = {field: text for field, text in spoken.items() if not tells_enough(text)}
     found = foreign_language(". ".join(short.values()), request.language)
     for field in short if found else ():
         yield Verdict("language", field, f"is in another language ({found}); write in {request.language}")
+
+
+def _is_told_by_the_shop(field: str, text: str, request: CopyRequest) -> bool:
+    """Whether a text is quoted from a description of the shop, whose language the brief says: it most likely is
+    what it should be, and a classifier that takes a hundred megabytes need not be asked."""
+    if line_index(field) is None or request.language != request.brief.catalogue_language:
+        return False
+    return any(text in _description(pick.product) for pick in _spoken_of(field, request))
+
+
+@lru_cache(maxsize=4096)
+def _description(product: ProductFacts) -> str:
+    return clean(product.description, _MOST_QUOTED)
 
 
 @lru_cache(maxsize=16_384)
