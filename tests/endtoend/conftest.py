@@ -27,7 +27,7 @@ class Command:
             "TAILORMAIL_DATA_DIR": str(folder),
             "PYTHONPATH": str(ROOT),
             # How well a model is tuned is told by tests/recommend.
-            "TAILORMAIL_TRAINING_SECONDS": "3",
+            "TAILORMAIL_TRAINING_SECONDS": "1",
         }
 
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
