@@ -338,13 +338,16 @@ def marketers_words(request: CopyRequest) -> tuple[str, ...]:
 
 
 def _titles(request: CopyRequest) -> tuple[str, ...]:
-    titles = (pick.product.title for pick in request.picks)
-    return tuple(title for title in titles if is_quotable(title, request.language))
+    return _quotable(tuple([pick.product.title for pick in request.picks]), request.language)
 
 
 def _brands(request: CopyRequest) -> tuple[str, ...]:
-    brands = (pick.product.brand for pick in request.picks)
-    return tuple(brand for brand in brands if is_quotable(brand, request.language))
+    return _quotable(tuple([pick.product.brand for pick in request.picks]), request.language)
+
+
+@lru_cache(maxsize=4096)  # Each rule asks for those of the same few picks.
+def _quotable(names: tuple[str, ...], language: str) -> tuple[str, ...]:
+    return tuple(name for name in names if is_quotable(name, language))
 
 
 def _given_names(request: CopyRequest) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ FAMILIES = (
 )
 _MOST_TAGS, _MOST_LOOKED_AT = 50, 2000
 _PLACEHOLDER = re.compile(r"\{([a-z]*)[a-z0-9_]*\}")
+# Between letters only: "5. left" and "{offer_amount}. Off" are claims.
+_SENTENCE_ENDS = re.compile(r"(?<=[^\W\d_][.!?])\s+(?=[^\W\d_])")
 # Signs between two letters by which a word can be hidden: "dis-count", "s.ale", "ra·batt".
 _INSIDE_WORD = re.compile(r"(?<=[^\W\d_])[-.*·•|~^/+=:](?=[^\W\d_])")
 
@@ -56,11 +59,20 @@ class Claim(NamedTuple):
 @lru_cache(maxsize=16_384)
 def claims_in(text: str, language: str) -> tuple[Claim, ...]:
     """The claims in `text`, one of a family at most; placeholders count as data, not as claims."""
-    seen = _as_seen(text)
-    # One search finds out that most texts claim nothing at all.
-    if not any(_any_claim().first(view) or _any_own_claim(language).first(view) for view in seen):
-        return ()
-    return tuple(_found(seen, language))
+    # Nearly no claim goes over the end of a sentence, and sentences come again in other texts.
+    sentences = _SENTENCE_ENDS.split(text)
+    if any(_may_claim(sentence, language) for sentence in sentences):
+        return tuple(_found(_as_seen(text), language))
+    if len(sentences) > 1 and any(_wide_claim().first(view) for view in _as_seen(text)):
+        return tuple(_found(_as_seen(text), language))
+    return ()
+
+
+@lru_cache(maxsize=16_384)
+def _may_claim(sentence: str, language: str) -> bool:
+    """Whether there is any claim in it: one search finds out that most texts claim nothing at all."""
+    finders = (_any_claim(), _any_own_claim(language))
+    return any(finder.first(view) for view in _as_seen(sentence) for finder in finders)
 
 
 def words_of_acquaintance(text: str, language: str) -> str:
@@ -107,6 +119,19 @@ def _families() -> list[tuple[str, Family]]:
 @cache
 def _any_claim() -> Finder:
     return Finder(pattern for _, family in _families() for pattern in family.common())
+
+
+@cache
+def _wide_claim() -> Finder:
+    """Those that leave room for any words between theirs."""
+    patterns = [pattern for _, family in _families() for pattern in _all_of(family)]
+    return Finder(pattern for pattern in patterns if ".{" in pattern)
+
+
+def _all_of(family: Family) -> Iterator[str]:
+    yield from family.common()
+    for words in family.own.values():
+        yield from words
 
 
 @cache
