@@ -27,6 +27,8 @@ _FORMS = {
     "json_object": "takes no schema, but answers in JSON",
     "text": "takes no JSON form: copy is read from its text",
 }
+_MISSED = "was asked for {}, and this answer did not keep to it"
+_ASKED_FOR = {"json_schema": "a strict JSON schema", "json_object": "JSON"}
 
 
 def model_finding(settings: Settings) -> Finding:
@@ -56,12 +58,19 @@ def _model(settings: Settings) -> Verdict:
             break
     seconds = time.monotonic() - began
     return worst(
-        f"answered in {seconds:.1f} s, {_FORMS[client.ways.answers_as]}{_leaves_out(client)}; "
+        f"answered in {seconds:.1f} s, {_answers(client.ways.answers_as, form)}{_leaves_out(client)}; "
         f"{_batches(client)}; {_prices(settings)}",
         warning("its answers are slow: raise TAILORMAIL_LLM_TIMEOUT, or most copy will be written offline")
         if seconds > settings.llm_timeout / 2
         else None,
     )
+
+
+def _answers(asked: str, kept: str) -> str:
+    """One miss does not make the engine ask otherwise (model_client.py), but it is no proof of the contrary either."""
+    if ANSWER_FORMS.index(kept) > ANSWER_FORMS.index(asked):
+        return _MISSED.format(_ASKED_FOR[asked])
+    return _FORMS[asked]
 
 
 def _leaves_out(client: ModelClient) -> str:
