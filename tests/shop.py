@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.jobs import RecordedJobs
 from campaigns.core.settings import load_settings
+from campaigns.models import Campaign
 from campaigns.recommend.interactions import load_interactions
 from campaigns.recommend.model import train
 from campaigns.recommend.versions import keep_model
@@ -98,3 +100,14 @@ def record_opens(runtime: Runtime) -> None:
     """Bring what this process has shown into the database, as its own flusher and a worker would in a moment."""
     runtime.serve_log.flush()
     runtime.draining.drain()
+
+
+def bare_campaign(session: Session) -> int:
+    """The number of a campaign of which nothing matters but that it is there."""
+    row = Campaign(
+        name="Bare", template="t", picks=1, sender="a@b.example", postal_address="x",
+        brief={}, segment={}, slots=[],
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row.id

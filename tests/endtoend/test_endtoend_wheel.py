@@ -98,7 +98,16 @@ def programs(wheel: Path, tmp_path: Path) -> Iterator[Path]:
     (site,) = venv.glob("lib/python*/site-packages")
     for package in asked_for(wheel).values():
         link(package, site)
-    into: list[str | Path] = [sys.executable, "-m", "pip", "--python", venv, "install", "--no-compile", "--no-deps"]
+    into: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        venv,
+        "install",
+        "--no-compile",
+        "--no-deps",
+    ]
     run([*into, wheel], tmp_path, for_installing())
     yield venv / "bin"
     shutil.rmtree(venv)

@@ -12,26 +12,15 @@ from sqlalchemy import select, text
 from campaigns.core.db import UnitOfWork, rows
 from campaigns.flows import copy_cells
 from campaigns.flows.copy_cells import claim_cells, leave, let_go, register
-from campaigns.models import Campaign, CopyCell
+from campaigns.models import CopyCell
+from tests.shop import bare_campaign
 
 MANY = 20_000
 
 
 @pytest.fixture
 def campaign(session: UnitOfWork) -> int:
-    row = Campaign(
-        name="Cells",
-        template="t",
-        picks=1,
-        sender="a@b.example",
-        postal_address="x",
-        brief={},
-        segment={},
-        slots=[],
-    )
-    session.add(row)
-    session.flush()
-    return row.id
+    return bare_campaign(session)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,17 +18,6 @@ from campaigns.flows.copy_batch_budget import is_settling
 from campaigns.flows.copy_purse import CampaignPurse
 from campaigns.models.copy_work import CopyBatchKey
 from tests.flows.flows_copy_house import CELLS, PRICES, House
-
-
-@pytest.fixture
-def batches() -> ScriptedBatches:
-    return ScriptedBatches()
-
-
-@pytest.fixture
-def house(db: Database, batches: ScriptedBatches) -> Iterator[House]:
-    with ScriptedModelServer(batches=batches) as server:
-        yield House(db, server)
 
 
 def test_it_costs_half(house: House, batches: ScriptedBatches) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -31,17 +31,6 @@ from campaigns.flows.copy_batches import CopyBatches
 from campaigns.models import Campaign, CampaignStatus
 from tests.copywriting.copywriting_samples import a_pick, a_request
 from tests.flows.flows_copy_house import CELLS, House
-
-
-@pytest.fixture
-def batches() -> ScriptedBatches:
-    return ScriptedBatches()
-
-
-@pytest.fixture
-def house(db: Database, batches: ScriptedBatches) -> Iterator[House]:
-    with ScriptedModelServer(batches=batches) as server:
-        yield House(db, server)
 
 
 def test_what_a_batch_brings_is_asked_by_nobody_again(house: House, batches: ScriptedBatches) -> None:

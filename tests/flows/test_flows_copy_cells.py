@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +16,6 @@ from campaigns.commands.copy_plan_command import show_forecast
 from campaigns.copywriting.fake_server import BEHAVIOURS, Reply
 from campaigns.copywriting.guard import check
 from campaigns.copywriting.prompt import read_data
-from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import BadInput
 from campaigns.flows.campaigns import Campaigns
@@ -25,26 +23,8 @@ from campaigns.flows.copy_cells import claim_cells, let_go
 from campaigns.flows.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus, CopyCell, Customer, Send, WrittenCopyRow
 from campaigns.runtime import Runtime
-from campaigns.sampleshop.shop import SampleFiles
-from tests.flows.flows_copy_story import MAILS, Story, copy_story
+from tests.flows.flows_copy_story import MAILS, Story
 from tests.shop import let_time_pass, make_runtime, send_on
-
-
-@pytest.fixture(scope="module")
-def served(
-    servers: EmbeddedUrls, database: Database, sample: SampleFiles, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Story]:
-    with copy_story(servers, database, sample, tmp_path_factory.mktemp("cells")) as story:
-        yield story
-
-
-@pytest.fixture
-def story(served: Story) -> Story:
-    """With nothing asked yet, an honest model, and mails of earlier tests long ago."""
-    served.server.requests.clear()
-    served.model.does = BEHAVIOURS["good"]
-    let_time_pass(served.runtime)
-    return served
 
 
 def test_all_is_picked_and_counted_before_words_are_asked_and_each_cell_is_asked_once(story: Story) -> None:

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from campaigns.copywriting.asking import read_asked
 from campaigns.copywriting.fake_server import BEHAVIOURS, Reply, says
 from campaigns.copywriting.guard import check
 from campaigns.copywriting.request import CopyRequest
-from campaigns.core.db import Database
-from campaigns.core.embedded import EmbeddedUrls
 from campaigns.flows.copy_cells import end_cells, register
 from campaigns.flows.copy_writing import ended_by
 from campaigns.flows.plans import load_plan
 from campaigns.flows.wording import CopyShelf, Worded
 from campaigns.models import CopyCell, WrittenCopyRow
 from campaigns.models.values import Pick
-from campaigns.sampleshop.shop import SampleFiles
-from tests.flows.flows_copy_story import Story, copy_story
-from tests.shop import let_time_pass
-
-
-@pytest.fixture(scope="module")
-def served(
-    servers: EmbeddedUrls, database: Database, sample: SampleFiles, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Story]:
-    with copy_story(servers, database, sample, tmp_path_factory.mktemp("lines")) as story:
-        yield story
-
-
-@pytest.fixture
-def story(served: Story) -> Story:
-    """With nothing asked yet and an honest model."""
-    served.server.requests.clear()
-    served.model.does = BEHAVIOURS["good"]
-    let_time_pass(served.runtime)
-    return served
+from tests.flows.flows_copy_story import Story
 
 
 def written(story: Story, number: int, *requests: CopyRequest) -> dict[int, Worded]:

@@ -14,7 +14,8 @@ from campaigns.copywriting.usage import Prices, Usage
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput
 from campaigns.flows.copy_purse import CampaignPurse, check_budget
-from campaigns.models import Campaign, CopySpend
+from campaigns.models import CopySpend
+from tests.shop import bare_campaign
 
 PRICES = Prices(Decimal(1), Decimal("0.5"), Decimal(10), "EUR")
 USED = Usage(1, 1000, 400, 100)
@@ -24,19 +25,7 @@ COST = 600 + 200 + 1000  # micros
 @pytest.fixture
 def campaign(db: Database) -> int:
     with db.transaction() as session:
-        row = Campaign(
-            name="Budget",
-            template="t",
-            picks=1,
-            sender="a@b.example",
-            postal_address="x",
-            brief={},
-            segment={},
-            slots=[],
-        )
-        session.add(row)
-        session.flush()
-        return row.id
+        return bare_campaign(session)
 
 
 def purse(db: Database, campaign: int, **terms: object) -> CampaignPurse:

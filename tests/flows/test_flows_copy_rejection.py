@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.copywriting.fake_server import ScriptedModelServer
-from campaigns.core.db import Database
-from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import Refused
 from campaigns.flows import copy_due
 from campaigns.flows.copy_approval import gone_since_approval
@@ -20,27 +15,7 @@ from campaigns.models import Campaign, CopyCell, Product, Send, WrittenCopyRow
 from campaigns.models.copy import line_ids
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import fill_shop, make_runtime, send_all
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedModelServer]:
-    with ScriptedModelServer(["good"]) as server:
-        yield server
-
-
-@pytest.fixture
-def worded(
-    servers: EmbeddedUrls, db: Database, tmp_path: Path, sample: SampleFiles, server: ScriptedModelServer
-) -> Iterator[Runtime]:
-    """The sample shop with a model that writes."""
-    runtime = make_runtime(
-        servers, tmp_path / "data", openai_base_url=server.base_url, openai_api_key="k"
-    ).start()
-    runtime.redis.flushdb()
-    fill_shop(runtime, sample)
-    yield runtime
-    runtime.close()
+from tests.shop import send_all
 
 
 def draft(runtime: Runtime, sample: SampleFiles, **terms: object) -> int:

@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from campaigns.copywriting.fake_server import ScriptedModelServer, says
-from campaigns.core.db import Database
-from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import BadInput, NotFound, Refused
 from campaigns.flows.copy_samples import Sample
 from campaigns.models import Campaign, CopyCell, CopySpend, Customer, Send, WrittenCopyRow
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import Command, fill_shop, make_runtime, send_all
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedModelServer]:
-    with ScriptedModelServer(["good"]) as server:
-        yield server
-
-
-@pytest.fixture
-def worded(
-    servers: EmbeddedUrls, db: Database, tmp_path: Path, sample: SampleFiles, server: ScriptedModelServer
-) -> Iterator[Runtime]:
-    """The sample shop with a model that writes."""
-    runtime = make_runtime(
-        servers, tmp_path / "data", openai_base_url=server.base_url, openai_api_key="k"
-    ).start()
-    runtime.redis.flushdb()
-    fill_shop(runtime, sample)
-    yield runtime
-    runtime.close()
+from tests.shop import Command, send_all
 
 
 def draft(runtime: Runtime, sample: SampleFiles, **terms: object) -> int:

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from campaigns.copywriting.fake_server import BEHAVIOURS, Reply
-from campaigns.core.db import Database
-from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.jobs import RecordedJobs
 from campaigns.models import Campaign, CampaignStatus, Send
-from campaigns.sampleshop.shop import SampleFiles
-from tests.flows.flows_copy_story import MAILS, Story, copy_story
+from tests.flows.flows_copy_story import MAILS, Story
 from tests.shop import let_time_pass, send_on
-
-
-@pytest.fixture(scope="module")
-def served(
-    servers: EmbeddedUrls, database: Database, sample: SampleFiles, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Story]:
-    with copy_story(servers, database, sample, tmp_path_factory.mktemp("times")) as story:
-        yield story
 
 
 def hints(story: Story) -> list[tuple[str, int]]:
     """What workers were told."""
     assert isinstance(story.runtime.jobs, RecordedJobs)
     return story.runtime.jobs.hints
-
-
-@pytest.fixture
-def story(served: Story) -> Story:
-    """With nothing asked yet, an honest model, and mails of earlier tests long ago."""
-    served.server.requests.clear()
-    served.model.does = BEHAVIOURS["good"]
-    let_time_pass(served.runtime)
-    return served
 
 
 def test_no_cell_is_forgotten_where_few_sends_are_looked_at_together(
