@@ -5,10 +5,7 @@ Importing this starts the embedded servers where no URL is set, and refuses an o
 
 from __future__ import annotations
 
-import gc
 import sys
-
-import sklearn.feature_extraction.text  # noqa: F401  what every batch of picks takes: children share it
 
 from campaigns.core.errors import TailormailError
 from campaigns.core.log import configure_logging
@@ -24,8 +21,5 @@ try:
 except TailormailError as error:
     sys.exit(f"tailormail: {error.message}")
 _runtime.db.close()  # Children of this process make their own connections.
-# What is there by now, children share as long as nobody writes to it, and looking for garbage would.
-gc.collect()
-gc.freeze()
 app = make_app(broker_url(_runtime), patience=5.0)
 app.set_current()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 
 from celery import current_app
-from celery.signals import worker_process_shutdown
+from celery.signals import worker_init, worker_process_shutdown
 
 from campaigns.core.server_clock import ServerClock
 from campaigns.core.settings import load_settings
@@ -15,6 +16,18 @@ from workers.jobs import CeleryJobs
 from workers.stopping import stopping
 
 _runtimes: dict[int, Runtime] = {}
+# What the recommender imports at a process's first batch, of some fifty megabytes.
+_SHARED = ("sklearn.feature_extraction.text",)
+
+
+@worker_init.connect
+def _share(**_: object) -> None:
+    """Before a worker forks: what all its processes need, they have together."""
+    for name in _SHARED:
+        importlib.import_module(name)
+    # They share it as long as nobody writes to it, and looking for garbage would.
+    gc.collect()
+    gc.freeze()
 
 
 def runtime() -> Runtime:
