@@ -12,7 +12,7 @@ demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve 
 
 # By file, so that what shares servers and samples stays together; half of the time they wait for something.
 test: $(VENV)/.installed-dev  ## all tests, in two to four processes with servers of their own
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 serve: $(VENV)/.installed  ## web, workers and scheduler, on your own data
 	$(BIN)/tailormail serve $(ARGS)

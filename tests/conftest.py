@@ -27,13 +27,6 @@ from tests.tables import begin_at_one, empty_tables
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where processes share the tests, files with slow ones come first: at the end none is waited for alone."""
-    if hasattr(config, "workerinput"):
-        slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in slow)
-
-
 @pytest.fixture(autouse=True, scope="session")
 def clean_environment() -> None:
     """A developer's own settings must not change what the tests see."""
