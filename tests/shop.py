@@ -20,6 +20,8 @@ from campaigns.recommend.versions import keep_model
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
 
+# How well a model is tuned is told by tests/recommend.
+QUICK_TRAINING = {"TAILORMAIL_TRAINING_SECONDS": "1"}
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 SHOP = SampleShop(customers=80, today=date(2026, 11, 1))
 
@@ -111,3 +113,11 @@ def bare_campaign(session: Session) -> int:
     session.add(row)
     session.flush()
     return row.id
+
+
+def copy_draft(runtime: Runtime, sample: SampleFiles, **terms: object) -> int:
+    """A draft with these terms of copy."""
+    campaign_id = runtime.campaigns.create_from_file(sample.campaign)
+    with runtime.db.transaction() as session:
+        session.get_one(Campaign, campaign_id).copy = dict(terms)
+    return campaign_id

@@ -16,15 +16,13 @@ from workers.jobs import CeleryJobs
 from workers.stopping import stopping
 
 _runtimes: dict[int, Runtime] = {}
-# What the recommender imports at a process's first batch, of some fifty megabytes.
-_SHARED = ("sklearn.feature_extraction.text",)
 
 
 @worker_init.connect
 def _share(**_: object) -> None:
     """Before a worker forks: what all its processes need, they have together."""
-    for name in _SHARED:
-        importlib.import_module(name)
+    # What the recommender imports at a process's first batch: some fifty megabytes.
+    importlib.import_module("sklearn.feature_extraction.text")
     # They share it as long as nobody writes to it, and looking for garbage would.
     gc.collect()
     gc.freeze()

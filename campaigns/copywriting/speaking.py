@@ -54,11 +54,10 @@ def foreign_language(text: str, language: str) -> str:
 
     A text without a few words is not judged. `text` has neither placeholders nor names of products.
     """
-    words = [word.lower() for word in _WORD.findall(text)]
-    if len(words) < FEWEST_WORDS:
+    words, own, other, _ = _small_words(text, language)
+    if words < FEWEST_WORDS:
         return ""
-    own, other, _ = _small_words(words, language)
-    if own >= other and (own * 6 >= len(words) or len(words) < _ENOUGH_WORDS):
+    if own >= other and (own * 6 >= words or words < _ENOUGH_WORDS):
         return ""
     sure = _SURE if other > own + 1 else _VERY_SURE
     found, probability = classify(text)
@@ -67,22 +66,21 @@ def foreign_language(text: str, language: str) -> str:
 
 def plainly_foreign(text: str, language: str) -> str:
     """The same by small words alone, which costs next to nothing: where in doubt, the text is what it should be."""
+    words, own, other, which = _small_words(text, language)
+    return which if words >= FEWEST_WORDS and other > own + 1 and other * 6 >= words else ""
+
+
+def _small_words(text: str, language: str) -> tuple[int, int, int, str]:
+    """How many words a text has; how many of them are small ones of `language`, and how many of the other language
+    that has most, and which that is."""
     words = [word.lower() for word in _WORD.findall(text)]
-    if len(words) < FEWEST_WORDS:
-        return ""
-    own, other, which = _small_words(words, language)
-    return which if other > own + 1 and other * 6 >= len(words) else ""
-
-
-def _small_words(words: list[str], language: str) -> tuple[int, int, str]:
-    """How many small words of `language` these have, how many of the other language that has most, and which it is."""
     counts = dict.fromkeys(_SMALL_WORDS, 0)
     for word in words:
         for known in _LANGUAGES_OF.get(word, ()):
             counts[known] += 1
     own = counts.pop(language)
     which = max(counts, key=lambda known: counts[known])
-    return own, counts[which], which
+    return len(words), own, counts[which], which
 
 
 def classify(text: str) -> tuple[str, float]:

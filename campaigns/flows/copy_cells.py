@@ -104,8 +104,7 @@ _OFFLINE = f"""
 _FACTS = "select key, facts from copy_cells where campaign_id = %(campaign)s and key = any(%(keys)s::text[])"
 _END = """
     update copy_cells c set sends = greatest(c.sends, %(least)s), state = d.e->>1, copy_id = (d.e->>2)::bigint,
-        line_ids = d.e->3, verdicts = d.e->4,
-        written_at = clock_timestamp()
+        line_ids = d.e->3, verdicts = d.e->4, written_at = clock_timestamp()
     from jsonb_array_elements(%(ended)s::jsonb) as d (e)
     where c.campaign_id = %(campaign)s and c.key = d.e->>0 and c.state = 'waiting'
     returning c.key, c.sends
@@ -218,13 +217,8 @@ def end_cells(session: Session, campaign_id: int, ended: Sequence[Ended], as_sam
         [one.key, one.state, one.copy_id, list(one.line_ids), [asdict(verdict) for verdict in one.verdicts]]
         for one in sorted(ended, key=lambda one: one.key)
     ]
-    done = dict(
-        rows(
-            session,
-            _END,
-            {"campaign": campaign_id, "ended": json.dumps(told), "least": 0 if as_samples else 1},
-        )
-    )
+    asked = {"campaign": campaign_id, "ended": json.dumps(told), "least": 0 if as_samples else 1}
+    done = dict(rows(session, _END, asked))
     fresh = [one.counts_as for one in ended if one.key in done and (done[one.key] or one.state != "offline")]
     if fresh:
         open_spend(session, campaign_id)

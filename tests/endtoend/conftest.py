@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.shop import QUICK_TRAINING
+
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 300
 
@@ -26,8 +28,7 @@ class Command:
             "HOME": str(home),
             "TAILORMAIL_DATA_DIR": str(folder),
             "PYTHONPATH": str(ROOT),
-            # How well a model is tuned is told by tests/recommend.
-            "TAILORMAIL_TRAINING_SECONDS": "1",
+            **QUICK_TRAINING,
         }
 
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:

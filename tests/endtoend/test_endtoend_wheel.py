@@ -22,6 +22,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.endtoend.conftest import LONG, ROOT
+from tests.shop import QUICK_TRAINING
 
 PACKAGES = ("campaigns", "workers", "web", "templates")
 NEEDED = {
@@ -98,17 +99,8 @@ def programs(wheel: Path, tmp_path: Path) -> Iterator[Path]:
     (site,) = venv.glob("lib/python*/site-packages")
     for package in asked_for(wheel).values():
         link(package, site)
-    into: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        venv,
-        "install",
-        "--no-compile",
-        "--no-deps",
-    ]
-    run([*into, wheel], tmp_path, for_installing())
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", venv]
+    run([*pip, "install", "--no-compile", "--no-deps", wheel], tmp_path, for_installing())
     yield venv / "bin"
     shutil.rmtree(venv)
 
@@ -135,7 +127,7 @@ def test_the_demo_runs_from_a_wheel_outside_the_tree(programs: Path, tmp_path: P
     elsewhere, home = tmp_path / "elsewhere", tmp_path / "home"
     elsewhere.mkdir()
     home.mkdir()
-    bare = {"PATH": os.environ["PATH"], "HOME": str(home), "TAILORMAIL_TRAINING_SECONDS": "1"}
+    bare = {"PATH": os.environ["PATH"], "HOME": str(home), **QUICK_TRAINING}
     at = run([programs / "python", "-c", "import campaigns; print(campaigns.__file__)"], elsewhere, bare)
     assert Path(at.strip()).is_relative_to(programs.parent), "the installed one, not the tree's"
 

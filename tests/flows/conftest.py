@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.copywriting.fake_batches import ScriptedBatches
-from campaigns.copywriting.fake_server import BEHAVIOURS, ScriptedModelServer
+from campaigns.copywriting.fake_server import BEHAVIOURS, Behaviour, ScriptedModelServer
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.runtime import Runtime
@@ -19,19 +19,36 @@ from tests.shop import fill_shop, let_time_pass, make_runtime
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedModelServer]:
-    """A model server that writes what passes."""
-    with ScriptedModelServer(["good"]) as server:
+def model() -> Behaviour:
+    """What the model does: it writes what passes."""
+    return BEHAVIOURS["good"]
+
+
+@pytest.fixture
+def server(model: Behaviour) -> Iterator[ScriptedModelServer]:
+    """A server with that model."""
+    with ScriptedModelServer(model) as server:
         yield server
 
 
 @pytest.fixture
+def further_settings() -> dict[str, object]:
+    """Settings of `worded` beside those of its model."""
+    return {}
+
+
+@pytest.fixture
 def worded(
-    servers: EmbeddedUrls, db: Database, tmp_path: Path, sample: SampleFiles, server: ScriptedModelServer
+    servers: EmbeddedUrls,
+    db: Database,
+    tmp_path: Path,
+    sample: SampleFiles,
+    server: ScriptedModelServer,
+    further_settings: dict[str, object],
 ) -> Iterator[Runtime]:
     """The sample shop with a model that writes."""
     runtime = make_runtime(
-        servers, tmp_path / "data", openai_base_url=server.base_url, openai_api_key="k"
+        servers, tmp_path / "data", openai_base_url=server.base_url, openai_api_key="k", **further_settings
     ).start()
     runtime.redis.flushdb()
     fill_shop(runtime, sample)

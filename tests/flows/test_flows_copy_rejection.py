@@ -15,14 +15,7 @@ from campaigns.models import Campaign, CopyCell, Product, Send, WrittenCopyRow
 from campaigns.models.copy import line_ids
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import send_all
-
-
-def draft(runtime: Runtime, sample: SampleFiles, **terms: object) -> int:
-    campaign_id = runtime.campaigns.create_from_file(sample.campaign)
-    with runtime.db.transaction() as session:
-        session.get_one(Campaign, campaign_id).copy = dict(terms)
-    return campaign_id
+from tests.shop import copy_draft, send_all
 
 
 def cells_of(runtime: Runtime, campaign_id: int) -> dict[str, CopyCell]:
@@ -48,7 +41,7 @@ def rejected(runtime: Runtime) -> set[int]:
 
 
 def test_no_mail_of_any_campaign_has_rejected_words(worded: Runtime, sample: SampleFiles) -> None:
-    judged, other = draft(worded, sample), draft(worded, sample)
+    judged, other = copy_draft(worded, sample), copy_draft(worded, sample)
     worded.copy_samples.write(judged)
     cell, _, _ = sharing_a_line(worded, judged)
     key = cell.key
@@ -70,7 +63,7 @@ def test_no_mail_of_any_campaign_has_rejected_words(worded: Runtime, sample: Sam
 
 
 def test_words_that_an_approved_sample_has_too_still_go_out(worded: Runtime, sample: SampleFiles) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     worded.copy_samples.write(campaign_id)
     one, other, shared = sharing_a_line(worded, campaign_id)
     worded.copy_samples.judge(campaign_id, one.key, "rejected", "Ola")
@@ -84,7 +77,7 @@ def test_words_that_an_approved_sample_has_too_still_go_out(worded: Runtime, sam
 def test_a_campaign_pauses_where_its_approved_words_would_not_go_out(
     worded: Runtime, sample: SampleFiles
 ) -> None:
-    campaign_id = draft(worded, sample, approve_samples=True)
+    campaign_id = copy_draft(worded, sample, approve_samples=True)
     shown = worded.copy_samples.write(campaign_id)
     worded.copy_samples.approve_all(campaign_id, "Kari")
     worded.campaigns.approve(campaign_id, "test")
@@ -109,7 +102,7 @@ def test_a_campaign_pauses_where_its_approved_words_would_not_go_out(
 def test_samples_keep_their_lease_while_the_audience_is_looked_through(
     worded: Runtime, sample: SampleFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     flow, planned = worded.copy_samples, worded.copy_samples._planned
     another = CopyDue(worded.db, worded.clock, Campaign.samples_due_at)
     beats = []
@@ -131,7 +124,7 @@ def test_samples_keep_their_lease_while_the_audience_is_looked_through(
 
 
 def test_a_forecast_is_made_by_a_worker(worded: Runtime, sample: SampleFiles) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     flow = worded.copy_forecasts
     assert not flow.waiting(campaign_id) and flow.work() == 0
     flow.ask(campaign_id)
@@ -148,7 +141,7 @@ def test_a_forecast_is_made_by_a_worker(worded: Runtime, sample: SampleFiles) ->
 def test_words_for_one_customer_that_are_no_sample_any_more_are_not_kept(
     worded: Runtime, sample: SampleFiles
 ) -> None:
-    campaign_id = draft(worded, sample, granularity="customer")
+    campaign_id = copy_draft(worded, sample, granularity="customer")
     worded.copy_samples.write(campaign_id, most=3)
     own = [cell for cell in cells_of(worded, campaign_id).values() if cell.salt]
     assert own and all(cell.facts["granularity"] == "customer" for cell in own)

@@ -16,15 +16,7 @@ from campaigns.flows.copy_samples import Sample
 from campaigns.models import Campaign, CopyCell, CopySpend, Customer, Send, WrittenCopyRow
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.shop import Command, send_all
-
-
-def draft(runtime: Runtime, sample: SampleFiles, **terms: object) -> int:
-    """A draft with these terms of copy."""
-    campaign_id = runtime.campaigns.create_from_file(sample.campaign)
-    with runtime.db.transaction() as session:
-        session.get_one(Campaign, campaign_id).copy = dict(terms)
-    return campaign_id
+from tests.shop import Command, copy_draft, send_all
 
 
 def said(runtime: Runtime, campaign_id: int) -> dict[str, str]:
@@ -34,7 +26,7 @@ def said(runtime: Runtime, campaign_id: int) -> dict[str, str]:
 def test_samples_are_of_many_kinds_and_tell_how_they_came_about(
     worded: Runtime, sample: SampleFiles, server: ScriptedModelServer
 ) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     shown = worded.copy_samples.write(campaign_id)
     assert len(shown) == 12
     assert {one.told["language"] for one in shown} == {"en", "de", "fr", "es"}
@@ -53,7 +45,7 @@ def test_samples_are_of_many_kinds_and_tell_how_they_came_about(
 def test_what_is_approved_is_what_is_sent_and_what_is_rejected_goes_offline(
     worded: Runtime, sample: SampleFiles, server: ScriptedModelServer
 ) -> None:
-    campaign_id = draft(worded, sample, approve_samples=True)
+    campaign_id = copy_draft(worded, sample, approve_samples=True)
     first, second, *_ = worded.copy_samples.write(campaign_id)
     asked = len(server.requests)
     worded.copy_samples.judge(campaign_id, first.key, "rejected", "Ola")
@@ -78,7 +70,7 @@ def test_what_is_approved_is_what_is_sent_and_what_is_rejected_goes_offline(
 def test_nobody_approves_a_campaign_whose_samples_nobody_has_judged(
     worded: Runtime, sample: SampleFiles
 ) -> None:
-    campaign_id = draft(worded, sample, approve_samples=True)
+    campaign_id = copy_draft(worded, sample, approve_samples=True)
     with pytest.raises(Refused, match="asks for samples"):
         worded.campaigns.approve(campaign_id, "test")
     shown = worded.copy_samples.write(campaign_id)
@@ -94,7 +86,7 @@ def test_nobody_approves_a_campaign_whose_samples_nobody_has_judged(
 def test_writing_again_keeps_what_was_said_and_costs_nothing(
     worded: Runtime, sample: SampleFiles, server: ScriptedModelServer
 ) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     shown = worded.copy_samples.write(campaign_id)
     worded.copy_samples.judge(campaign_id, shown[0].key, "approved", "test")
     worded.copy_samples.judge(campaign_id, shown[1].key, "rejected", "test")
@@ -108,7 +100,7 @@ def test_writing_again_keeps_what_was_said_and_costs_nothing(
 def test_a_worker_writes_what_was_asked_for_and_one_that_died_is_followed_by_another(
     worded: Runtime, sample: SampleFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     flow = worded.copy_samples
     assert not flow.waiting(campaign_id) and flow.work() == 0
     flow.ask(campaign_id)
@@ -130,7 +122,7 @@ def killed(campaign_id: int, beat: Callable[[], None]) -> list[Sample]:
 
 
 def test_samples_that_cannot_be_written_are_asked_for_once(worded: Runtime, sample: SampleFiles) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     worded.copy_samples.ask(campaign_id)
     with worded.db.transaction() as session:
         session.get_one(Campaign, campaign_id).template = "no-such-template"
@@ -142,7 +134,7 @@ def test_what_the_guard_refused_is_told_with_the_sample(
     worded: Runtime, sample: SampleFiles, server: ScriptedModelServer
 ) -> None:
     server._steps[:] = [says(subject="50% off everything")]
-    shown = worded.copy_samples.write(draft(worded, sample))
+    shown = worded.copy_samples.write(copy_draft(worded, sample))
     for one in shown:
         assert one.audit is not None and one.copy is not None
         assert one.audit.outcome == "partly_offline" and one.audit.offline_fields == ("subject",)
@@ -153,7 +145,7 @@ def test_what_the_guard_refused_is_told_with_the_sample(
 def test_a_preview_explains_its_words_and_shows_what_would_be_sent(
     worded: Runtime, sample: SampleFiles
 ) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     first = worded.copy_samples.write(campaign_id)[0]
     with worded.db.transaction() as session:
         people = list(session.scalars(select(Customer.external_id).order_by(Customer.id)))
@@ -174,7 +166,7 @@ def test_a_preview_explains_its_words_and_shows_what_would_be_sent(
 
 
 def test_once_it_has_begun_nothing_is_judged_any_more(worded: Runtime, sample: SampleFiles) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     [first, *_] = worded.copy_samples.write(campaign_id)
     with worded.db.transaction() as session:
         session.get_one(Campaign, campaign_id).status = "sending"
@@ -189,7 +181,7 @@ def test_once_it_has_begun_nothing_is_judged_any_more(worded: Runtime, sample: S
 
 
 def test_a_key_may_be_short_but_must_be_clear(worded: Runtime, sample: SampleFiles) -> None:
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     flow = worded.copy_samples
     [first, *_] = flow.write(campaign_id)
     flow.judge(campaign_id, first.key[:10], "approved", "test")
@@ -205,7 +197,7 @@ def test_a_key_may_be_short_but_must_be_clear(worded: Runtime, sample: SampleFil
 
 
 def test_samples_of_the_offline_writer_are_shown_too(shop: Runtime, sample: SampleFiles) -> None:
-    campaign_id = draft(shop, sample, approve_samples=True)
+    campaign_id = copy_draft(shop, sample, approve_samples=True)
     shown = shop.copy_samples.write(campaign_id)
     assert len(shown) == 12 and {one.audit.outcome for one in shown if one.audit} == {"offline"}
     assert shop.copy_samples.approve_all(campaign_id, "test") == 12
@@ -221,7 +213,7 @@ def test_from_the_command_line(
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    campaign_id = draft(worded, sample)
+    campaign_id = copy_draft(worded, sample)
     status, out, _ = command("copy", "samples", campaign_id)
     assert status == 0 and "--write" in out
     status, out, _ = command("copy", "samples", campaign_id, "--write", "--json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -45,28 +45,8 @@ def model() -> SlowModel:
 
 
 @pytest.fixture
-def server(model: SlowModel) -> Iterator[ScriptedModelServer]:
-    with ScriptedModelServer([model]) as server:
-        yield server
-
-
-@pytest.fixture
-def worded(
-    servers: EmbeddedUrls, db: Database, tmp_path: Path, sample: SampleFiles, server: ScriptedModelServer
-) -> Iterator[Runtime]:
-    """The sample shop with a model that writes."""
-    runtime = make_runtime(
-        servers,
-        tmp_path,
-        openai_base_url=server.base_url,
-        openai_api_key="k",
-        batch_size=100,
-        llm_concurrency=1,
-    ).start()
-    runtime.redis.flushdb()
-    fill_shop(runtime, sample)
-    yield runtime
-    runtime.close()
+def further_settings() -> dict[str, object]:
+    return {"batch_size": 100, "llm_concurrency": 1}
 
 
 def planned(runtime: Runtime, sample: SampleFiles, **delivery: object) -> int:

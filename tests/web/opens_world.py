@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from campaigns.opentime.place.geo import GeoAnswer, MaxMindLookup
 from campaigns.opentime.weather.weather import Condition, FixedWeather, Weather
 from campaigns.runtime import Runtime
 from tests.opentime.opentime_mmdb import write_mmdb
+from tests.workers.processes import until
 
 HOME = (59.9, 10.8)
 ELSEWHERE = (69.6492, 18.9553)
@@ -91,10 +91,11 @@ class World:
     def _until_heard(self, customer_id: int) -> None:
         """A process hears of a change from Redis, a moment after it was told."""
         now_holds = self.runtime.open_states.of([customer_id])[customer_id]
-        ends = time.monotonic() + 2
-        while self.runtime.known_states.get(customer_id) not in (None, now_holds):
-            assert time.monotonic() < ends, "a change of consent was not heard within two seconds"
-            time.sleep(0.01)
+        until(
+            lambda: self.runtime.known_states.get(customer_id) in (None, now_holds),
+            2,
+            lambda: "a change of consent was not heard within two seconds",
+        )
 
     def token(self, ref: SendRef, slot: int = 0) -> str:
         """As links of today say it: with the customer and the moment."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -61,9 +60,9 @@ def claims_in(text: str, language: str) -> tuple[Claim, ...]:
     """The claims in `text`, one of a family at most; placeholders count as data, not as claims."""
     # Nearly no claim goes over the end of a sentence, and sentences come again in other texts.
     sentences = _SENTENCE_ENDS.split(text)
-    if any(_may_claim(sentence, language) for sentence in sentences):
-        return tuple(_found(_as_seen(text), language))
-    if len(sentences) > 1 and any(_wide_claim().first(view) for view in _as_seen(text)):
+    if any(_may_claim(sentence, language) for sentence in sentences) or (
+        len(sentences) > 1 and any(_wide_claim().first(view) for view in _as_seen(text))
+    ):
         return tuple(_found(_as_seen(text), language))
     return ()
 
@@ -124,14 +123,7 @@ def _any_claim() -> Finder:
 @cache
 def _wide_claim() -> Finder:
     """Those that leave room for any words between theirs."""
-    patterns = [pattern for _, family in _families() for pattern in _all_of(family)]
-    return Finder(pattern for pattern in patterns if ".{" in pattern)
-
-
-def _all_of(family: Family) -> Iterator[str]:
-    yield from family.common()
-    for words in family.own.values():
-        yield from words
+    return Finder(pattern for _, family in _families() for pattern in family.everything() if ".{" in pattern)
 
 
 @cache

@@ -45,6 +45,10 @@ class Family:
         """All that is looked for in texts of every language."""
         return tuple(pattern for patterns in self.words.values() for pattern in patterns)
 
+    def everything(self) -> tuple[str, ...]:
+        """All that is looked for in texts of any language."""
+        return (*self.common(), *(pattern for patterns in self.own.values() for pattern in patterns))
+
 
 class Finder:
     """Finds the first of many patterns in a folded text.
