@@ -20,10 +20,26 @@ from campaigns.flows.training import Training
 from campaigns.flows.viewing import Viewing
 from campaigns.models import schema
 from campaigns.opentime.weather.weather_sources import SAMPLE_WEATHER as SAMPLE_WEATHER
-from campaigns.runtime.consent_parts import ConsentParts
+from campaigns.runtime.api_parts import ApiParts
+from campaigns.runtime.draft_parts import DraftParts
+from campaigns.runtime.experiment_parts import ExperimentParts
+from campaigns.runtime.insight_parts import InsightParts
+from campaigns.runtime.people_parts import PeopleParts
+from campaigns.runtime.preview_parts import PreviewParts
+from campaigns.runtime.schedule_parts import ScheduleParts
+from campaigns.runtime.segment_parts import SegmentParts
 
 
-class Runtime(ConsentParts):
+class Runtime(
+    PeopleParts,
+    SegmentParts,
+    DraftParts,
+    PreviewParts,
+    ScheduleParts,
+    ExperimentParts,
+    InsightParts,
+    ApiParts,
+):
     """All parts of one process, made on first use and shared afterwards.
 
     A process that forks must make its own Runtime in each child: connections do not survive a fork.
