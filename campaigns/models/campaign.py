@@ -68,6 +68,7 @@ class Campaign(Base):
     delivery: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     picking: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     copy: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    experiment: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     copy_forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     brief_name: Mapped[Words]
     brief_version: Mapped[int | None] = mapped_column(Integer)

@@ -59,6 +59,7 @@ class Send(Base):
     `id` is unique over all campaigns. `personal` and `tracked` are the consents to profiling and open_tracking as they were at freezing.
 
     `picks` is a list of [product id, reason kind, because product id, because title].
+    `arm` is the number of the experiment's arm, from 0; -1: of the holdout, which gets no mail; null: of none, or not told yet.
     `cell_number` is CopyCell.number where a model writes. `reason` says why it is held back, failed or uncertain. `intent_at` is when it last became `sending`.
     `attempts` are those that a relay answered; `unreached` those before which there was none.
     """
@@ -121,6 +122,7 @@ class Send(Base):
     picks: Mapped[list[Any] | None] = mapped_column(JSONB)
     copy_id: Mapped[int | None] = mapped_column(BigInteger)
     cell_number: Mapped[int | None] = mapped_column(BigInteger)
+    arm: Mapped[int | None] = mapped_column(SmallInteger)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     unreached: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     claimed_by: Mapped[Words]
