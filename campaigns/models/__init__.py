@@ -4,6 +4,7 @@ Importing this package registers every table with `Base.metadata`.
 """
 
 from campaigns.models.api_key import ApiKey
+from campaigns.models.audit import AuditEntry
 from campaigns.models.base import Base
 from campaigns.models.brief import BriefRow
 from campaigns.models.campaign import (
@@ -35,13 +36,14 @@ from campaigns.models.send import Send, SendStatus, WorkerLease
 from campaigns.models.signal import SIGNAL_KINDS, Signal
 from campaigns.models.signup import Signup, SignupForm
 from campaigns.models.suppression import SuppressedDomain, Suppression
-from campaigns.models.user import ConsoleUser
+from campaigns.models.user import ConsoleUser, Role
 
 __all__ = [
     "PIXEL_SLOT",
     "PURPOSES",
     "SIGNAL_KINDS",
     "ApiKey",
+    "AuditEntry",
     "Base",
     "BriefRow",
     "Campaign",
@@ -76,6 +78,7 @@ __all__ = [
     "RecommenderModelRow",
     "ResolutionVerdict",
     "ResolvedBy",
+    "Role",
     "Send",
     "SendResolution",
     "SendStatus",

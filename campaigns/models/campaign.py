@@ -50,6 +50,7 @@ class Campaign(Base):
     was when the single sends were dropped (flows/retention.py), at `sends_dropped_at`.
     `samples_due_at` is when samples of its copy are to be written, or written again if nobody did until then;
     None: nobody waits for any. `forecast_due_at` is the same of a forecast (flows/copy_due.py). `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
+    `created_by` and `changed_by` are who made it and who changed what it says last, as in the audit log.
     """
 
     __tablename__ = "campaigns"
@@ -84,6 +85,8 @@ class Campaign(Base):
     summary: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     sends_dropped_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     engagement_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_by: Mapped[Words]
+    changed_by: Mapped[Words]
 
     def move(self, target: CampaignStatus, at: datetime, by: str, why: str = "") -> CampaignTransition | None:
         """Change the status by the table.
