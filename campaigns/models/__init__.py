@@ -23,6 +23,7 @@ from campaigns.models.customer import Customer
 from campaigns.models.drained_group import DrainedGroup
 from campaigns.models.erasure import Erasure
 from campaigns.models.event import PIXEL_SLOT, Event, SlotServe
+from campaigns.models.file_import import FileImport, FileImportState
 from campaigns.models.notice import Notice
 from campaigns.models.open_state import OpenStateRow
 from campaigns.models.order import OrderLine
@@ -32,6 +33,7 @@ from campaigns.models.product_picture import ProductPicture
 from campaigns.models.provider_payload import ProviderPayload
 from campaigns.models.recommender import RecommenderModelRow
 from campaigns.models.resolution import ResolutionVerdict, ResolvedBy, SendResolution
+from campaigns.models.segment import KeptSegment, SegmentCountRow
 from campaigns.models.send import Send, SendStatus, WorkerLease
 from campaigns.models.signal import SIGNAL_KINDS, Signal
 from campaigns.models.signup import Signup, SignupForm
@@ -67,6 +69,9 @@ __all__ = [
     "Erasure",
     "Event",
     "Favourite",
+    "FileImport",
+    "FileImportState",
+    "KeptSegment",
     "ModelServer",
     "Notice",
     "OpenStateRow",
@@ -79,6 +84,7 @@ __all__ = [
     "ResolutionVerdict",
     "ResolvedBy",
     "Role",
+    "SegmentCountRow",
     "Send",
     "SendResolution",
     "SendStatus",

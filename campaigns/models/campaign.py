@@ -65,6 +65,7 @@ class Campaign(Base):
     postal_address: Mapped[str] = mapped_column(Text)
     brief: Mapped[dict[str, Any]] = mapped_column(JSONB)
     segment: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    segment_id: Mapped[int | None] = mapped_column(ForeignKey("segments.id"), index=True)
     slots: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     delivery: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     picking: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
