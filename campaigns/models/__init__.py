@@ -20,10 +20,12 @@ from campaigns.models.contact import ContactPreference, EngagementState, Favouri
 from campaigns.models.copy import WrittenCopyRow
 from campaigns.models.copy_work import CopyAnswer, CopyBatch, CopyCell, CopySpend, ModelServer
 from campaigns.models.customer import Customer
+from campaigns.models.draft import CampaignDraft, CampaignOutlook, PictureUpload
 from campaigns.models.drained_group import DrainedGroup
 from campaigns.models.erasure import Erasure
 from campaigns.models.event import PIXEL_SLOT, Event, SlotServe
 from campaigns.models.file_import import FileImport, FileImportState
+from campaigns.models.kept_report import KeptReport, RecommenderEvaluation
 from campaigns.models.notice import Notice
 from campaigns.models.open_state import OpenStateRow
 from campaigns.models.order import OrderLine
@@ -38,6 +40,7 @@ from campaigns.models.send import Send, SendStatus, WorkerLease
 from campaigns.models.signal import SIGNAL_KINDS, Signal
 from campaigns.models.signup import Signup, SignupForm
 from campaigns.models.suppression import SuppressedDomain, Suppression
+from campaigns.models.test_mail import TestMail, TestMailState
 from campaigns.models.user import ConsoleUser, Role
 
 __all__ = [
@@ -51,6 +54,8 @@ __all__ = [
     "Campaign",
     "CampaignCount",
     "CampaignDay",
+    "CampaignDraft",
+    "CampaignOutlook",
     "CampaignStatus",
     "CampaignTransition",
     "CampaignTurn",
@@ -72,14 +77,17 @@ __all__ = [
     "FileImport",
     "FileImportState",
     "KeptSegment",
+    "KeptReport",
     "ModelServer",
     "Notice",
     "OpenStateRow",
     "OrderLine",
     "Picture",
+    "PictureUpload",
     "Product",
     "ProductPicture",
     "ProviderPayload",
+    "RecommenderEvaluation",
     "RecommenderModelRow",
     "ResolutionVerdict",
     "ResolvedBy",
@@ -94,6 +102,8 @@ __all__ = [
     "SlotServe",
     "SuppressedDomain",
     "Suppression",
+    "TestMail",
+    "TestMailState",
     "WorkerLease",
     "WrittenCopyRow",
 ]

@@ -49,7 +49,8 @@ class Campaign(Base):
     look whether they still want mail. `delivery` may have per_second, weight, urgent, local_time, quiet_hours. `summary` is the report as it
     was when the single sends were dropped (flows/retention.py), at `sends_dropped_at`.
     `samples_due_at` is when samples of its copy are to be written, or written again if nobody did until then;
-    None: nobody waits for any. `forecast_due_at` is the same of a forecast (flows/copy_due.py). `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
+    None: nobody waits for any. `forecast_due_at` is the same of a forecast (flows/copy_due.py), and
+    `preflight_due_at` of a preflight; what the last one found is `preflight` (flows/preflight_keeping.py). `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
     `created_by` and `changed_by` are who made it and who changed what it says last, as in the audit log.
     """
 
@@ -76,6 +77,8 @@ class Campaign(Base):
     brief_version: Mapped[int | None] = mapped_column(Integer)
     samples_due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     forecast_due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    preflight: Mapped[dict[str, Any] | None] = mapped_column(JSONB, deferred=True)
+    preflight_due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     topic: Mapped[Words]
     kind: Mapped[str] = mapped_column(Text, server_default="marketing")
     audience_size: Mapped[int | None] = mapped_column(Integer)

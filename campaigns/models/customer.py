@@ -23,6 +23,7 @@ class Customer(Base):
     __table_args__ = (
         # In an order that has nothing to do with them: the first thousands are a fair sample (audience/counting.py).
         Index("ix_customers_sample", text("hashint8(id)"), postgresql_where="erased_at is null"),
+        Index("ix_customers_city", text("lower(city)"), postgresql_where="latitude is not null"),
     )
 
     id: Mapped[BigId]
