@@ -25,10 +25,12 @@ from campaigns.models.drained_group import DrainedGroup
 from campaigns.models.erasure import Erasure
 from campaigns.models.event import PIXEL_SLOT, Event, SlotServe
 from campaigns.models.file_import import FileImport, FileImportState
+from campaigns.models.idempotency import IdempotentRequest
 from campaigns.models.kept_report import KeptReport, RecommenderEvaluation
+from campaigns.models.message import Message, MessageStatus, MessageTemplate
 from campaigns.models.notice import Notice
 from campaigns.models.open_state import OpenStateRow
-from campaigns.models.order import OrderLine
+from campaigns.models.order import OrderLine, OrderReturn
 from campaigns.models.picture import Picture
 from campaigns.models.product import Product
 from campaigns.models.product_picture import ProductPicture
@@ -42,11 +44,19 @@ from campaigns.models.signup import Signup, SignupForm
 from campaigns.models.suppression import SuppressedDomain, Suppression
 from campaigns.models.test_mail import TestMail, TestMailState
 from campaigns.models.user import ConsoleUser, Role
+from campaigns.models.webhook import (
+    WEBHOOK_EVENTS,
+    WebhookCursor,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookWalk,
+)
 
 __all__ = [
     "PIXEL_SLOT",
     "PURPOSES",
     "SIGNAL_KINDS",
+    "WEBHOOK_EVENTS",
     "ApiKey",
     "AuditEntry",
     "Base",
@@ -76,12 +86,17 @@ __all__ = [
     "Favourite",
     "FileImport",
     "FileImportState",
-    "KeptSegment",
+    "IdempotentRequest",
     "KeptReport",
+    "KeptSegment",
+    "Message",
+    "MessageStatus",
+    "MessageTemplate",
     "ModelServer",
     "Notice",
     "OpenStateRow",
     "OrderLine",
+    "OrderReturn",
     "Picture",
     "PictureUpload",
     "Product",
@@ -104,6 +119,10 @@ __all__ = [
     "Suppression",
     "TestMail",
     "TestMailState",
+    "WebhookCursor",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookWalk",
     "WorkerLease",
     "WrittenCopyRow",
 ]

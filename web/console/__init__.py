@@ -6,16 +6,19 @@ from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from web.console import campaigns, copy, outbox, preflight, preview, progress, report, signin
+from web.console import access, campaigns, copy, editor, outbox, preflight, preview, progress, report, signin
 from web.security import CONSOLE_PATH
 
 blueprint = Blueprint("console", __name__, url_prefix=CONSOLE_PATH)
-for _pages in (signin, campaigns, progress, preflight, preview, report, copy, outbox):
+for _pages in (signin, campaigns, progress, preflight, preview, report, copy, editor, outbox):
     blueprint.register_blueprint(_pages.blueprint)
 
 
 @blueprint.before_request
 def _ask_to_sign_in() -> ResponseReturnValue | None:
-    if request.blueprint == "console.signin" or current_user.is_authenticated:
+    if request.blueprint == "console.signin":
         return None
-    return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    if not current_user.is_authenticated:
+        return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    access.refuse_unmarked()
+    return None

@@ -1,0 +1,16 @@
+"""The step "check" of the editor."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from web.console.editor.frame import EDIT, Editing
+
+blueprint = Blueprint("check", __name__)
+
+
+@blueprint.get(f"{EDIT}/check")
+def show(number: int) -> ResponseReturnValue:
+    """The step as it is kept."""
+    return Editing.of(number, "check").page("console/editor/step.html")

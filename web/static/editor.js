@@ -1,0 +1,2 @@
+// Saves a step of the editor while one types.
+"use strict";
