@@ -7,8 +7,11 @@ from flask_bootstrap import Bootstrap5
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 
+from campaigns.models import Role
 from campaigns.runtime import Runtime
 from web import api, console, errors, hooks, limits, public
+from web.console.campaign_tabs import tabs_of
+from web.console.navigation import MAIN, PERSONAL, entries_for_person
 from web.console.users import load_user, person
 from web.console.wording import install_filters
 from web.measuring import Measures
@@ -42,6 +45,8 @@ def create_app(runtime: Runtime) -> Flask:
     app.extensions[EXTENSION] = runtime
     app.add_template_global(person, "person")
     app.add_template_global(lambda: not runtime.settings.smtp_url, "capturing")
+    app.jinja_env.globals.update(Role=Role, main_menu=MAIN, personal_menu=PERSONAL, campaign_tabs_of=tabs_of)
+    app.add_template_global(entries_for_person, "entries_for_person")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     install_filters(app)
     measures = Measures(runtime)

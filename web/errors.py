@@ -34,6 +34,9 @@ TABLE: dict[type[errors.TailormailError], _Answer] = {
     errors.BadToken: _Answer(
         404, "There is no such thing here", "It may have been removed, or the link is old."
     ),
+    errors.NotAllowed: _Answer(
+        403, "Not for this account", "Somebody who has the right can do it, or an admin gives it to you."
+    ),
     errors.Refused: _Answer(409, "Not in this state", "Nothing was changed."),
     errors.Conflict: _Answer(409, "Somebody was faster", "Nothing was changed. Look at it again and retry."),
     errors.NotConfigured: _Answer(503, "A setting is missing", "`tailormail doctor` says which one."),

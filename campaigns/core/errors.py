@@ -4,6 +4,7 @@ TailormailError
   TellThePerson            somebody must mend the input; nothing was changed
     BadInput               a field is wrong (names where)
     Refused                the request is understood and not allowed now
+    NotAllowed             whoever asks lacks the right to it
     NotFound               there is no such thing
     Conflict               it was changed or exists already
     NotConfigured          a setting is missing or malformed
@@ -39,6 +40,10 @@ class BadInput(TellThePerson):
 
 class Refused(TellThePerson):
     """Understood, and not allowed in the present state."""
+
+
+class NotAllowed(TellThePerson):
+    """Whoever asks lacks the right to it; the message says what right, or who has it."""
 
 
 class NotFound(TellThePerson):

@@ -10,9 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound, Refused
 from campaigns.flows.campaigns import Campaigns
+from campaigns.models import Role
 from campaigns.opentime.slots.slots import SlotDefinition
+from web.console.access import requires
 from web.console.standing import standing_of
-from web.console.users import changes_campaigns, person
+from web.console.users import person
 from web.parts import runtime
 
 blueprint = Blueprint("campaigns", __name__)
@@ -57,7 +59,7 @@ def show(number: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/campaigns/<int:number>/<action>")
-@changes_campaigns
+@requires(Role.APPROVER)
 def act(number: int, action: str) -> ResponseReturnValue:
     """One step: approve, send, pause, resume or cancel."""
     if action not in _ACTIONS:

@@ -11,7 +11,9 @@ from campaigns.flows.copy_approval import APPROVED, REJECTED
 from campaigns.flows.copy_report import OUTCOMES, CopyReport
 from campaigns.flows.copy_samples import BEFORE
 from campaigns.flows.plans import get_campaign
-from web.console.users import changes_campaigns, person
+from campaigns.models import Role
+from web.console.access import requires
+from web.console.users import person
 from web.parts import runtime
 
 blueprint = Blueprint("copy", __name__)
@@ -29,13 +31,13 @@ def copy(number: int) -> ResponseReturnValue:
         outcomes=_outcomes(report),
         uses_model=here.settings.uses_model,
         model=here.settings.llm_model,
-        may_forecast=here.settings.uses_model and campaign["status"] in BEFORE and person().may_change,
+        may_forecast=here.settings.uses_model and campaign["status"] in BEFORE and person().may(Role.AUTHOR),
         forecast_being_made=here.copy_forecasts.waiting(number),
     )
 
 
 @blueprint.post("/campaigns/<int:number>/copy/forecast")
-@changes_campaigns
+@requires(Role.AUTHOR)
 def forecast(number: int) -> ResponseReturnValue:
     """Have a forecast made, by a worker: a big audience takes a while."""
     runtime().copy_forecasts.ask(number)
@@ -55,13 +57,14 @@ def samples(number: int) -> ResponseReturnValue:
         samples=shown,
         open=sum(sample.verdict == "shown" for sample in shown),
         being_written=here.copy_samples.waiting(number),
+        may_ask=campaign["status"] in BEFORE and person().may(Role.AUTHOR),
         may_judge=campaign["status"] in BEFORE and person().may_change,
         currency=here.settings.llm_currency,
     )
 
 
 @blueprint.post("/campaigns/<int:number>/copy/samples")
-@changes_campaigns
+@requires(Role.AUTHOR)
 def write(number: int) -> ResponseReturnValue:
     """Have samples written, by a worker: a model takes its time."""
     runtime().copy_samples.ask(number)
@@ -70,7 +73,7 @@ def write(number: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/campaigns/<int:number>/copy/samples/approve-all")
-@changes_campaigns
+@requires(Role.APPROVER)
 def approve_all(number: int) -> ResponseReturnValue:
     """Approve all samples that nobody has judged."""
     approved = runtime().copy_samples.approve_all(number, person().name)
@@ -79,7 +82,7 @@ def approve_all(number: int) -> ResponseReturnValue:
 
 
 @blueprint.post("/campaigns/<int:number>/copy/samples/<key>/<any(approve, reject):verdict>")
-@changes_campaigns
+@requires(Role.APPROVER)
 def judge(number: int, key: str, verdict: str) -> ResponseReturnValue:
     """Approve or reject one sample."""
     said = APPROVED if verdict == "approve" else REJECTED

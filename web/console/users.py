@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import cast
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import abort
 from flask_login import UserMixin, current_user
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -20,22 +17,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from campaigns.core.errors import BadToken, Conflict
-from campaigns.models import ConsoleUser
+from campaigns.models import ConsoleUser, Role
 from campaigns.runtime import Runtime
 from web.parts import runtime
 
 FIRST_NAME = "admin"
-ADMIN = "admin"
-MAY_CHANGE = frozenset({"approver", ADMIN})
 
 _FIRST = "first-sign-in"
 _UNSET = "unset:"
 _hasher = PasswordHasher()
 # Checked when there is no such person, so that the answer takes as long as for one who exists.
 _NOBODY = _hasher.hash(secrets.token_urlsafe(16))
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class SignedIn(UserMixin):
 
     number: int
     name: str
-    role: str
+    role: Role
     key: str
 
     def get_id(self) -> str:
@@ -53,7 +45,11 @@ class SignedIn(UserMixin):
     @property
     def may_change(self) -> bool:
         """Whether this person may approve, send and stop campaigns."""
-        return self.role in MAY_CHANGE
+        return self.may(Role.APPROVER)
+
+    def may(self, role: Role) -> bool:
+        """Whether this person's role is this one or includes it."""
+        return self.role.includes(role)
 
 
 def ensure_admin(runtime: Runtime) -> str | None:
@@ -63,7 +59,11 @@ def ensure_admin(runtime: Runtime) -> str | None:
     """
     with runtime.db.transaction() as session:
         if session.scalar(select(ConsoleUser.id).limit(1)) is None:
-            row = {"name": FIRST_NAME, "password_hash": f"{_UNSET}{secrets.randbits(62)}", "role": ADMIN}
+            row = {
+                "name": FIRST_NAME,
+                "password_hash": f"{_UNSET}{secrets.randbits(62)}",
+                "role": Role.ADMIN.value,
+            }
             session.execute(upsert(ConsoleUser).values(row).on_conflict_do_nothing())
         users = session.execute(select(ConsoleUser.id, ConsoleUser.password_hash)).all()
     if len(users) != 1 or not users[0].password_hash.startswith(_UNSET):
@@ -137,18 +137,6 @@ def person() -> SignedIn:
     return cast(SignedIn, current_user)
 
 
-def changes_campaigns(view: Callable[P, R]) -> Callable[P, R]:
-    """A view that only people who may change campaigns reach; others get 403."""
-
-    @wraps(view)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not person().may_change:
-            abort(403)
-        return view(*args, **kwargs)
-
-    return guarded
-
-
 def _awaiting(session: Session, runtime: Runtime, token: str) -> ConsoleUser:
     numbers = runtime.signer.verify(_FIRST, token)
     user = session.get(ConsoleUser, numbers[0], with_for_update=True) if len(numbers) == 2 else None
@@ -159,4 +147,4 @@ def _awaiting(session: Session, runtime: Runtime, token: str) -> ConsoleUser:
 
 def _signed_in(user: ConsoleUser) -> SignedIn:
     key = hashlib.sha256(user.password_hash.encode()).hexdigest()[:16]
-    return SignedIn(user.id, user.name, user.role, key)
+    return SignedIn(user.id, user.name, Role(user.role), key)
