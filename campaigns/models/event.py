@@ -37,6 +37,7 @@ class Event(Base):
         Index(None, "campaign_id", "name"),
         Index(None, "send_id"),
         Index(None, "customer_id"),
+        Index(None, "id"),  # by it webhooks read on from where they were (flows/webhook_sources.py)
         {"postgresql_partition_by": "RANGE (campaign_id)"},
     )
 
