@@ -15,6 +15,7 @@ from campaigns.models.campaign import (
     CampaignTransition,
     CampaignTurn,
 )
+from campaigns.models.click_hour import ClickHourMark, ClickHours, HourProfile
 from campaigns.models.consent import PURPOSES, ConsentEntry, ConsentHead, ConsentState
 from campaigns.models.contact import ContactPreference, EngagementState, Favourite
 from campaigns.models.copy import WrittenCopyRow
@@ -39,16 +40,19 @@ from campaigns.models.recommender import RecommenderModelRow
 from campaigns.models.resolution import ResolutionVerdict, ResolvedBy, SendResolution
 from campaigns.models.segment import KeptSegment, SegmentCountRow
 from campaigns.models.send import Send, SendStatus, WorkerLease
+from campaigns.models.series import CalendarLink, QuietDay, Series, SeriesRun, SeriesState
 from campaigns.models.signal import SIGNAL_KINDS, Signal
 from campaigns.models.signup import Signup, SignupForm
 from campaigns.models.suppression import SuppressedDomain, Suppression
 from campaigns.models.test_mail import TestMail, TestMailState
+from campaigns.models.trouble import CalendarOutlook, CauseTally, Retry
 from campaigns.models.user import ConsoleUser, Role
 from campaigns.models.webhook import (
     WEBHOOK_EVENTS,
     WebhookCursor,
     WebhookDelivery,
     WebhookEndpoint,
+    WebhookFact,
     WebhookWalk,
 )
 
@@ -61,6 +65,8 @@ __all__ = [
     "AuditEntry",
     "Base",
     "BriefRow",
+    "CalendarLink",
+    "CalendarOutlook",
     "Campaign",
     "CampaignCount",
     "CampaignDay",
@@ -69,6 +75,9 @@ __all__ = [
     "CampaignStatus",
     "CampaignTransition",
     "CampaignTurn",
+    "CauseTally",
+    "ClickHourMark",
+    "ClickHours",
     "ConsentEntry",
     "ConsentHead",
     "ConsentState",
@@ -86,6 +95,7 @@ __all__ = [
     "Favourite",
     "FileImport",
     "FileImportState",
+    "HourProfile",
     "IdempotentRequest",
     "KeptReport",
     "KeptSegment",
@@ -102,15 +112,20 @@ __all__ = [
     "Product",
     "ProductPicture",
     "ProviderPayload",
+    "QuietDay",
     "RecommenderEvaluation",
     "RecommenderModelRow",
     "ResolutionVerdict",
     "ResolvedBy",
+    "Retry",
     "Role",
     "SegmentCountRow",
     "Send",
     "SendResolution",
     "SendStatus",
+    "Series",
+    "SeriesRun",
+    "SeriesState",
     "Signal",
     "Signup",
     "SignupForm",
@@ -122,6 +137,7 @@ __all__ = [
     "WebhookCursor",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "WebhookFact",
     "WebhookWalk",
     "WorkerLease",
     "WrittenCopyRow",

@@ -51,6 +51,8 @@ class Campaign(Base):
     `samples_due_at` is when samples of its copy are to be written, or written again if nobody did until then;
     None: nobody waits for any. `forecast_due_at` is the same of a forecast (flows/copy_due.py), and
     `preflight_due_at` of a preflight; what the last one found is `preflight` (flows/preflight_keeping.py). `engagement_at` is the `finished_at` up to which its mails are counted in engagement_states.
+    `recurrence` says when it comes again (flows/recurrence.py): it is then never sent itself, and each run is a
+    campaign of its own with `series_id`, the number of the one that it was made from.
     `created_by` and `changed_by` are who made it and who changed what it says last, as in the audit log.
     """
 
@@ -72,6 +74,8 @@ class Campaign(Base):
     picking: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     copy: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     experiment: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    recurrence: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"), index=True)
     copy_forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     brief_name: Mapped[Words]
     brief_version: Mapped[int | None] = mapped_column(Integer)

@@ -106,6 +106,14 @@ class Send(Base):
             "id",
             postgresql_where="status = 'planned' and not_before is not null and cell_number is null",
         ),
+        # What went wrong is few, and looked through when somebody asks why, or has it tried again.
+        Index(
+            "ix_sends_troubled",
+            "campaign_id",
+            "status",
+            "id",
+            postgresql_where="status in ('failed','uncertain')",
+        ),
         {"postgresql_partition_by": "RANGE (campaign_id)"},
     )
 
