@@ -15,16 +15,17 @@ class DueTimes:
     """`zones` (zone, due) is to be outer-joined to customers by the name of the zone; `due` is the due time.
 
     The times of all zones are worked out here, by the same rules as quiet hours, and joined by name: the
-    database's own AT TIME ZONE would stop a whole audience at one name that it does not know.
+    database's own AT TIME ZONE would stop a whole audience at one name that it does not know. `name` tells two of
+    them apart in one statement.
     """
 
-    def __init__(self, at: time, now: datetime, default_zone: str) -> None:
+    def __init__(self, at: time, now: datetime, default_zone: str, name: str = "local_times") -> None:
         places = {name: zone for name in available_timezones() if (zone := zone_named(name)) is not None}
         moments = [next_local(zone, at, now) for zone in places.values()]
         otherwise = next_local(zone_named(default_zone) or ZoneInfo("UTC"), at, now)
         self.zones = (
             func.unnest(cast(list(places), ARRAY(Text)), cast(moments, ARRAY(DateTime(timezone=True))))
             .table_valued(column("zone", Text), column("due", DateTime(timezone=True)))
-            .render_derived(name="local_times")
+            .render_derived(name=name)
         )
         self.due: ColumnElement[Any] = func.coalesce(self.zones.c.due, otherwise)
