@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -31,3 +31,23 @@ def next_local(zone: ZoneInfo, at: time, now: datetime) -> datetime:
             if moment >= now and not (fold and moment < local.replace(fold=0).astimezone(UTC)):
                 return moment
     raise AssertionError(f"{at} does not come in two days")  # every zone has that time on one of them
+
+
+def moment_on(zone: ZoneInfo, day: date, at: time) -> datetime:
+    """The moment at which clocks in `zone` show `at` on this day, in UTC; as in `next_local`, where they are put
+    forward over it, or the day is left out altogether (Apia, 30 December 2011), as on the old time, and where they
+    are put back, the first of the two.
+    """
+    return datetime.combine(day, at.replace(fold=0), tzinfo=zone).astimezone(UTC)
+
+
+def still_on(zone: ZoneInfo, day: date, at: time, now: datetime) -> datetime | None:
+    """The same, or the second of two where the first has passed; None where it is over.
+
+    `now` itself is not over.
+    """
+    first = moment_on(zone, day, at)
+    if first >= now:
+        return first
+    second = datetime.combine(day, at.replace(fold=1), tzinfo=zone).astimezone(UTC)
+    return second if second >= now and second > first else None

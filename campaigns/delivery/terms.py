@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import time
-from typing import Any
+from datetime import date, time
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
 
@@ -19,7 +19,9 @@ class DeliveryTerms(BaseModel):
 
     `per_second`: mails a second at most, of the whole campaign. `weight`: its share beside other campaigns.
     `urgent`: it goes before all campaigns that are not. `local_time`: when each customer is mailed, on their
-    own clock. `quiet_hours`: from when until when nobody is mailed, on their own clock.
+    own clock; with `local_date` on that day, and `stragglers` says what becomes of those for whom it is over by then.
+    `best_hour`: each at the hour at which they click most. `quiet_hours`: from when until when nobody is mailed, on
+    their own clock.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +30,9 @@ class DeliveryTerms(BaseModel):
     weight: StrictInt = Field(1, ge=1, le=100)
     urgent: StrictBool = False
     local_time: time | None = None
+    local_date: date | None = None
+    stragglers: Literal["at_once", "next_day", "leave_out"] = "next_day"
+    best_hour: StrictBool = False
     quiet_hours: tuple[time, time] | None = None
 
     @field_validator("per_second", mode="before")
@@ -65,6 +70,28 @@ class DeliveryTerms(BaseModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _one_way_of_telling_when(self) -> DeliveryTerms:
+        if self.local_date and not self.local_time:
+            raise ValueError('local_date needs a local_time as well, such as "09:00"')
+        if self.best_hour and self.local_time:
+            raise ValueError("local_time and best_hour exclude each other: keep one of them")
+        return self
+
+    @property
+    def by_own_clocks(self) -> bool:
+        """Whether customers are due at times of their own."""
+        return self.best_hour or self.local_time is not None
+
+    def hours_allowed(self) -> list[int]:
+        """The hours of the day that are not quiet, not even in part; all of them where that would leave none."""
+        if self.quiet_hours is None:
+            return list(range(24))
+        start, end = (at.hour * 60 + at.minute for at in self.quiet_hours)
+        length = (end - start) % 1440
+        free = [h for h in range(24) if all((60 * h + m - start) % 1440 >= length for m in range(60))]
+        return free or list(range(24))
+
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> DeliveryTerms:
         """The terms as `as_json` wrote them; without any key, no limits."""
@@ -75,6 +102,8 @@ class DeliveryTerms(BaseModel):
         kept: dict[str, Any] = self.model_dump(exclude_defaults=True)
         if self.local_time is not None:
             kept["local_time"] = f"{self.local_time:%H:%M}"
+        if self.local_date is not None:
+            kept["local_date"] = self.local_date.isoformat()
         if self.quiet_hours is not None:
             kept["quiet_hours"] = [f"{hour:%H:%M}" for hour in self.quiet_hours]
         return kept

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from threading import Event, Thread
 
 import psycopg
@@ -17,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import freeze_audience
 from campaigns.audience.segments import parse_segment
+from campaigns.audience.wall_times import BestHours, DayTimes, WallTimes
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database, UnitOfWork, raw_cursor, rows
 from campaigns.core.errors import ServiceUnavailable
@@ -93,7 +95,9 @@ class Planning:
         with _ended_when(session, lambda: self._is_over(campaign.id)):
             contact = ContactTerms.of(campaign, self._cap)
             segment = parse_segment(campaign.segment)
-            freeze_audience(session, contact, segment, now, terms.local_time, self._zone)
+            wall = wall_times(terms, now, self._zone)
+            next_time = terms.local_time if wall is None else None
+            freeze_audience(session, contact, segment, now, next_time, self._zone, wall=wall)
             by_status = count_sends(session, campaign.id)
         # Locked only now, and looked at again: from here on a pause waits for us, for some milliseconds.
         session.refresh(campaign, with_for_update=True)
@@ -119,6 +123,15 @@ class Planning:
                 return not is_in(session, campaign_id, CampaignStatus.PLANNING)
         except (ServiceUnavailable, SQLAlchemyError, psycopg.Error):
             return False  # If the database is away, the freeze finds it out by itself.
+
+
+def wall_times(terms: DeliveryTerms, now: datetime, default_zone: str) -> WallTimes | None:
+    """When customers are due if the audience is frozen now; None: at once, or at the next local time."""
+    if terms.best_hour:
+        return BestHours(now, default_zone, terms.hours_allowed())
+    if terms.local_date and terms.local_time:
+        return DayTimes(terms.local_date, terms.local_time, terms.stragglers, now, default_zone)
+    return None
 
 
 @contextmanager

@@ -29,7 +29,7 @@ _OPEN_WORK = """
                       and s.not_before <= %(now)s order by s.campaign_id, s.not_before, s.id limit 1) is not null
                 then coalesce(n.planned, 0) else 0 end + coalesce(n.written, 0),
            coalesce(n.picked, 0), coalesce(n.open, 0),
-           c.delivery->>'local_time' is not null
+           (c.delivery->>'local_time' is not null or c.delivery @> '{"best_hour": true}')
            and (select s.id from sends s where s.campaign_id = c.id and s.status = 'planned'
                 and s.not_before is not null and s.cell_number is null
                 order by s.campaign_id, s.id limit 1) is not null

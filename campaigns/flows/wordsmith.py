@@ -166,7 +166,7 @@ class Wordsmith:
 
     def _look_ahead(self, plan: CampaignPlan) -> None:
         """Count those in their cells whose time has not come yet, where customers get their mail by local time."""
-        if plan.terms.local_time is None or monotonic() < self._look_again.get(plan.id, 0.0):
+        if not plan.terms.by_own_clocks or monotonic() < self._look_again.get(plan.id, 0.0):
             return
         worker, now = self._outlet.worker, self._clock.now()
         while not (self._must_leave() or self._time_is_up()):
@@ -224,7 +224,7 @@ class Wordsmith:
         products, as far as the time suffices: the rest of these are written when they may go. Returns whether all
         were seen to.
         """
-        if plan.terms.local_time is None or not cells:
+        if not plan.terms.by_own_clocks or not cells:
             return True
         worker, now, after = self._outlet.worker, self._clock.now(), 0
         claimed = self._take(

@@ -32,6 +32,7 @@ HELD_BACK_WORDS: Mapping[str, str] = {
     "not_asked": "need not be asked for permission",
     "frequency_wish": "wants fewer mails",
     "frequency_cap": "got as many mails as the frequency cap allows",
+    "time_passed": "its time had passed where they live",
     "holdout": "belongs to the holdout, which gets no mail so that its effect can be told",
 }
 CAMPAIGN_KINDS: Mapping[str, str] = {
