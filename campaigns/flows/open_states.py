@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from campaigns.compose.content import language_of
 from campaigns.core.db import Database, rows
 from campaigns.core.log import get_logger
+from campaigns.models import Customer
 from campaigns.opentime.place.coordinates import coarse, on_earth
 from campaigns.opentime.serving.open_state import WITHDRAWN, OpenState
 from campaigns.opentime.serving.state_shelf import StateShelf
@@ -228,6 +229,14 @@ def read_states(session: Session, customer_ids: Sequence[int]) -> dict[int, Open
     if not customer_ids:
         return {}
     return {row[0]: _state(*row[1:]) for row in rows(session, _STATES, {"ids": list(customer_ids)})}
+
+
+def state_if_tracked(person: Customer, location: bool) -> OpenState:
+    """This customer's state as it is, or would be, with open_tracking; `location` is their open_location."""
+    home = person.latitude, person.longitude
+    return _state(
+        0, True, location, *home, person.country, person.timezone, person.locale, person.tags
+    )  # fmt: skip
 
 
 def _state(

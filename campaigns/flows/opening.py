@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from campaigns.compose.links import PIXEL_SLOT, OpenLink, read_open
 from campaigns.core.clock import Clock
@@ -23,11 +22,12 @@ from campaigns.flows.askers import Asker, Askers
 from campaigns.flows.easel import Easel, Painted
 from campaigns.flows.gallery import Gallery
 from campaigns.flows.live_offers import LiveOffers
+from campaigns.flows.open_facts import home_of, open_facts, weather_for
 from campaigns.flows.openers import Openers
 from campaigns.opentime.drawing.neutral import pixel, plain_picture
 from campaigns.opentime.place.apple_egress import AppleEgress
 from campaigns.opentime.place.geo import GeoLookup
-from campaigns.opentime.place.place import CityCoordinates, Home, Place, locate, signal_of
+from campaigns.opentime.place.place import CityCoordinates, Place, locate, signal_of
 from campaigns.opentime.place.requester import Requester
 from campaigns.opentime.serving.hammering import Hammering
 from campaigns.opentime.serving.headers import picture_headers
@@ -165,9 +165,7 @@ class Opening:
             return _PIXEL, _serve(opened, now, Choice("pixel", ""), "", None)
         slot = self._slot(link.campaign_id, link.slot)
         place = self._place(slot, opened)
-        weather = None
-        if place is not None and slot.asks_weather:
-            weather = self._weather.at(place.latitude, place.longitude)
+        weather = weather_for(slot, place, self._weather.at)
         choice = choose(slot, self._facts(slot, opened, place, weather, now))
         answer, choice = self._drawn(slot, choice, True, now)
         signal = signal_of(place) if slot.asks_place or slot.asks_weather else ""
@@ -181,12 +179,11 @@ class Opening:
 
     def _place(self, slot: SlotDefinition, opened: _Opened) -> Place | None:
         state = opened.state
-        home = Home.known(state.latitude, state.longitude, state.country, state.timezone)
         # Where the place decides nothing, nobody's address is looked up.
         return locate(
             opened.requester,
             opened.address if slot.asks_place else None,
-            home,
+            home_of(state),
             state.location,
             self._geo,
             self._apple,
@@ -201,15 +198,15 @@ class Opening:
         weather: Weather | None,
         now: datetime,
     ) -> OpenFacts:
-        link, state = opened.link, opened.state
-        extra: dict[str, Any] = {}
-        # A shop whose database is away has pictures by weather and place all the same.
-        if slot.asks_picks:
-            extra["picks"] = _or_nothing(lambda: self._offers.picks(link.campaign_id, link.send_id), ())
-        if slot.skus:
-            extra["stock"] = _or_nothing(lambda: self._offers.stock(slot.skus), {})
-        return OpenFacts(
-            now, weather, place, state.country, state.timezone, state.tags, language=state.language, **extra
+        link = opened.link
+        return open_facts(
+            slot,
+            opened.state,
+            place,
+            weather,
+            now,
+            lambda: self._offers.picks(link.campaign_id, link.send_id),
+            lambda: self._offers.stock(slot.skus),
         )
 
     def _unaddressed(self, token: str) -> PictureAnswer:
@@ -262,14 +259,6 @@ def _serve(opened: _Opened, now: datetime, choice: Choice, signal: str, weather:
         weather=weather.condition.value if weather else "unknown",
         detail=choice.drawing.to_json() if choice.drawing else None,
     )
-
-
-def _or_nothing(ask: Any, nothing: Any) -> Any:
-    try:
-        return ask()
-    except Exception as error:
-        log.info("open_without_offers", why=type(error).__name__)
-        return nothing
 
 
 def _plain() -> PictureAnswer:
