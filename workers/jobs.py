@@ -36,6 +36,19 @@ class CeleryJobs:
     def make_forecasts(self) -> None:
         self._app.send_task("tailormail.copy_forecasts")
 
+    def count_segments(self) -> None:
+        self._app.send_task("tailormail.count_segments")
+
+    def import_files(self) -> None:
+        self._app.send_task("tailormail.import_files")
+
+    def make_reports(self) -> None:
+        if self._app.room_for_hints("report") > 0:
+            self._app.send_task("tailormail.make_reports")
+
+    def judge_models(self) -> None:
+        self._app.send_task("tailormail.judge_models")
+
     def train(self) -> None:
         self._app.send_task("tailormail.train")
 

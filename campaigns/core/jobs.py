@@ -52,6 +52,22 @@ class Jobs(Protocol):
         """Somebody waits for a forecast of a campaign's copy."""
         ...
 
+    def count_segments(self) -> None:
+        """Somebody waits for an exact count of a segment."""
+        ...
+
+    def import_files(self) -> None:
+        """Somebody waits for a file to be checked or imported."""
+        ...
+
+    def make_reports(self) -> None:
+        """Somebody waits for a campaign's report."""
+        ...
+
+    def judge_models(self) -> None:
+        """A model of the recommender was trained: see how well it does."""
+        ...
+
 
 class NoJobs:
     """Hints nobody: the scheduler will find the work."""
@@ -87,6 +103,18 @@ class NoJobs:
         pass
 
     def make_forecasts(self) -> None:
+        pass
+
+    def count_segments(self) -> None:
+        pass
+
+    def import_files(self) -> None:
+        pass
+
+    def make_reports(self) -> None:
+        pass
+
+    def judge_models(self) -> None:
         pass
 
 
@@ -128,3 +156,15 @@ class RecordedJobs:
 
     def make_forecasts(self) -> None:
         self.hints.append(("make_forecasts", 0))
+
+    def count_segments(self) -> None:
+        self.hints.append(("count_segments", 0))
+
+    def import_files(self) -> None:
+        self.hints.append(("import_files", 0))
+
+    def make_reports(self) -> None:
+        self.hints.append(("make_reports", 0))
+
+    def judge_models(self) -> None:
+        self.hints.append(("judge_models", 0))

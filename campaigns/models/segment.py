@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Index, Integer, Text, func
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, BigId, CreatedAt, Moment, Words
@@ -39,12 +39,18 @@ Index("uq_segments_name", func.lower(KeptSegment.name), unique=True)
 class SegmentCountRow(Base):
     """How many customers rules hold for, counted one by one; `digest` is of the rules and of what holds them back.
 
-    `counted_at` is null until somebody has counted; `failed` says why nobody could. `held_back` is {reason: number},
-    `samples` are a few of those who would be mailed. `lease_until` is PostgreSQL's clock.
+    Somebody waits where `asked_at` is later than `counted_at`; `failed` says why the last count was not made.
+    `held_back` is {reason: number}, `samples` are a few [customer number, reason]. `lease_until` is PostgreSQL's clock.
     """
 
     __tablename__ = "segment_counts"
-    __table_args__ = (Index("ix_segment_counts_waiting", "asked_at", postgresql_where="counted_at is null"),)
+    __table_args__ = (
+        Index(
+            "ix_segment_counts_waiting",
+            "asked_at",
+            postgresql_where="counted_at is null or counted_at < asked_at",
+        ),
+    )
 
     digest: Mapped[str] = mapped_column(Text, primary_key=True)
     rules: Mapped[dict[str, Any]] = mapped_column(JSONB)
@@ -54,5 +60,5 @@ class SegmentCountRow(Base):
     counted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     planned: Mapped[int | None] = mapped_column(BigInteger)
     held_back: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    samples: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
+    samples: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     failed: Mapped[Words]

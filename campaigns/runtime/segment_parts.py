@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
+from campaigns.flows.segment_counts import SegmentCounts
 from campaigns.runtime.consent_parts import ConsentParts
 
 
 class SegmentParts(ConsentParts):
     """Segments with their counts, files on their way in, and what is known of one customer."""
+
+    @cached_property
+    def segment_counts(self) -> SegmentCounts:
+        return SegmentCounts(self.db, self.clock, self.keyring, self.jobs, self.settings.cap)

@@ -62,7 +62,7 @@ def _make_segment_counts() -> None:
         sa.Column("counted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("planned", sa.BigInteger(), nullable=True),
         sa.Column("held_back", postgresql.JSONB(), nullable=True),
-        sa.Column("samples", postgresql.ARRAY(sa.BigInteger()), server_default="{}", nullable=False),
+        sa.Column("samples", postgresql.JSONB(), server_default="[]", nullable=False),
         sa.Column("failed", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_segment_counts")),
     )
@@ -70,7 +70,7 @@ def _make_segment_counts() -> None:
         "ix_segment_counts_waiting",
         "segment_counts",
         ["asked_at"],
-        postgresql_where=sa.text("counted_at is null"),
+        postgresql_where=sa.text("counted_at is null or counted_at < asked_at"),
     )
 
 
