@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test serve bench bench-send bench-open bench-freeze bench-recommend lint torture format clean
+.PHONY: demo test serve bench bench-send bench-open bench-freeze bench-recommend bench-console lint torture format clean
 
 demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve --json" passes arguments on
 	$(BIN)/tailormail demo $(ARGS)
@@ -31,6 +31,9 @@ bench-freeze: $(VENV)/.installed-dev  ## freezing a million sends, and claiming 
 
 bench-recommend: $(VENV)/.installed-dev  ## what training and picking cost; ARGS="--data FOLDER" takes import files, "--customers 4000" a sample shop
 	$(BIN)/python -m benchmarks.recommend $(ARGS)
+
+bench-console: $(VENV)/.installed-dev  ## how long each page of the console takes with a million customers; needs some GB of disk
+	$(BIN)/python -m benchmarks.console $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy on the whole tree
 	$(BIN)/ruff format --check .

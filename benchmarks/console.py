@@ -1,0 +1,223 @@
+"""`make bench-console`: how long every page of the console takes with a million customers, as JSON.
+
+A shop is made large (million.py), web, workers and scheduler run as they do in production, and a browserless visitor
+signs in as an admin, follows all links to find what pages there are, and asks for each of them again and again. Times are those of
+the whole answer over HTTP on this machine. The visitor only reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import requests
+from werkzeug.exceptions import HTTPException
+
+from benchmarks.bench import Bench, bench
+from benchmarks.million import grow
+from benchmarks.open_sites import Site, environment_of, free_port
+from campaigns.core.log import configure_logging
+from campaigns.supervisor import web
+from web.app import create_app
+from web.console.users import ensure_admin
+
+_SAMPLE_CUSTOMERS = 2_000
+_LARGE = 3
+_SETTLE_SECONDS = 20.0
+_EXAMPLES = 2  # of each kind of page
+_WANTED_MS = 200.0
+_SIGN_OUT = "/console/logout"
+
+
+class _Read(HTMLParser):
+    """The links of a page, and the token that its forms carry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.token = ""
+
+    @classmethod
+    def page(cls, text: str) -> _Read:
+        read = cls()
+        read.feed(text)
+        return read
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "a" and given.get("href"):
+            self.links.append(str(given["href"]))
+        if tag == "input" and given.get("name") == "csrf_token":
+            self.token = str(given["value"])
+
+
+class Visitor:
+    """Somebody who has signed in, and knows which view answers which address."""
+
+    def __init__(self, shop: Bench, base: str) -> None:
+        self._base = base
+        self._session = requests.Session()
+        self._views = create_app(shop.runtime).url_map.bind("127.0.0.1")
+        link = ensure_admin(shop.runtime)
+        assert link is not None
+        page = self.get(urlsplit(link).path)
+        token = _Read.page(page.text).token
+        words = "a bench of a million customers"
+        form = {"csrf_token": token, "name": "bench", "password": words, "again": words}
+        self._session.post(page.url, data=form, timeout=30).raise_for_status()
+
+    def get(self, path: str) -> requests.Response:
+        """The page at this path."""
+        return self._session.get(self._base + path, timeout=120)
+
+    def pages(self, first: str) -> dict[str, list[str]]:
+        """The paths of all pages that links lead to, beginning with `first` and the home page, by their view."""
+        found: dict[str, list[str]] = defaultdict(list)
+        waiting = deque([first, "/console/"])
+        seen = set(waiting)
+        while waiting:
+            path = waiting.popleft()
+            view = self._view(path)
+            if view is None or len(found[view]) >= _EXAMPLES:
+                continue
+            found[view].append(path)
+            answer = self.get(path)
+            if answer.ok and answer.headers["Content-Type"].startswith("text/html"):
+                fresh = [link for link in self._links(answer) if link not in seen]
+                seen.update(fresh)
+                waiting.extend(fresh)
+        return {view: paths for view, paths in found.items() if paths}
+
+    def timed(self, path: str, times: int) -> list[float]:
+        """Milliseconds of so many answers, in order of size."""
+        took = []
+        for _ in range(times):
+            began = time.perf_counter()
+            self.get(path)
+            took.append((time.perf_counter() - began) * 1000)
+        return sorted(took)
+
+    def _view(self, path: str) -> str | None:
+        try:
+            view, _ = self._views.match(urlsplit(path).path, method="GET")
+        except HTTPException:
+            return None
+        return str(view)
+
+    def _links(self, answer: requests.Response) -> Iterator[str]:
+        for link in _Read.page(answer.text).links:
+            whole = urldefrag(urljoin(answer.url, link)).url
+            path = whole.removeprefix(self._base)
+            if path.startswith("/console") and path != _SIGN_OUT:
+                yield path
+
+
+@contextmanager
+def _deployed(shop: Bench) -> Iterator[str]:
+    """Web, workers and scheduler; the address of the web part."""
+    folder = shop.runtime.settings.folder
+    environment = {**environment_of(shop), "PATH": "/usr/bin:/bin"}
+    celery = [sys.executable, "-m", "celery", "-A", "workers.main"]
+    port = free_port()
+    with (folder / "console.log").open("ab") as log:
+        others = [
+            subprocess.Popen(
+                [*celery, *words], env=environment, cwd=Path(__file__).parents[1], stdout=log, stderr=log
+            )
+            for words in (
+                ["worker", "--loglevel", "warning", "--concurrency", "1", "--queues", "plan,send,pick,copy,feedback"],
+                ["beat", "--loglevel", "warning", "--pidfile", "", "--schedule", str(folder / "beat")],
+            )
+        ]  # fmt: skip
+    site = Site("web", web("127.0.0.1", port, 2).command, port, environment_of(shop), folder / "web.log")
+    try:
+        site.wait("/healthz")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        site.stop()
+        for process in others:
+            process.terminate()
+        for process in others:
+            process.wait(60)
+
+
+def _fill(shop: Bench, customers: int) -> int:
+    """Make the shop large; returns the number of a campaign that everybody got."""
+    runtime = shop.runtime
+    for kind in ("customers", "products", "orders", "consents"):
+        runtime.importing.run(kind, [getattr(shop.files, kind)])
+    runtime.training.run()
+    sent = shop.new_campaign()
+    while runtime.sending.send_batch(sent).claimed:
+        pass
+    large = [runtime.campaigns.create_from_file(shop.files.campaign) for _ in range(_LARGE)]
+    for _ in range(30):
+        runtime.campaigns.create_from_file(shop.files.campaign)
+    grow(runtime.db, sent, large, customers)
+    return large[-1]
+
+
+def measure(customers: int, times: int) -> dict[str, object]:
+    """All pages; JSON-ready."""
+    with bench(_SAMPLE_CUSTOMERS) as shop:
+        _say("making a shop")
+        large = _fill(shop, customers - _SAMPLE_CUSTOMERS)
+        with _deployed(shop) as base:
+            visitor = Visitor(shop, base)
+            _say("following links")
+            pages = visitor.pages(f"/console/campaigns/{large}")
+            # What the first visit asked the workers for, such as counts and reports, is to be there.
+            time.sleep(_SETTLE_SECONDS)
+            figures = {}
+            for view, paths in sorted(pages.items()):
+                _say(view)
+                for path in paths:
+                    took = visitor.timed(path, times)
+                    figures[path] = {
+                        "view": view,
+                        "status": visitor.get(path).status_code,
+                        "p50_ms": round(took[len(took) // 2], 1),
+                        "p95_ms": round(took[min(len(took) - 1, round(0.95 * len(took)))], 1),
+                    }
+    slow = [path for path, figure in figures.items() if float(figure["p95_ms"]) > _WANTED_MS]  # type: ignore[arg-type]
+    broken = [path for path, figure in figures.items() if int(figure["status"]) >= 500]  # type: ignore[call-overload]
+    worst = max(float(figure["p95_ms"]) for figure in figures.values())  # type: ignore[arg-type]
+    return {
+        "customers": customers,
+        "times_each": times,
+        "pages": figures,
+        "worst_p95_ms": worst,
+        "over_200_ms": slow,
+        "broken": broken,
+    }
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"{what} ...\n")
+
+
+def main() -> int:
+    """Measure and print JSON; 1 where a page takes longer than it may, or is broken."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--times", type=int, default=20, help="how often each page is asked for")
+    asked = parser.parse_args()
+    configure_logging("ERROR")
+    result = measure(asked.customers, asked.times)
+    sys.stdout.write(json.dumps(result, indent=2) + "\n")
+    return 1 if result["over_200_ms"] or result["broken"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
