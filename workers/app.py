@@ -42,6 +42,7 @@ CATCH_UP_SECONDS = 5.0
 DRAIN_SECONDS = 2.0
 # Webhooks are hinted at; this finds what they told where the hint was lost.
 PAYLOADS_SECONDS = 5.0
+WEBHOOKS_SECONDS = 2.0
 # Notices are hinted at; this finds those whose hint was lost, and those that are tried again.
 NOTICE_SECONDS = 5.0
 FORGET_SECONDS = 600.0
@@ -51,6 +52,7 @@ SAMPLES_SECONDS = 29.0
 BATCHES_SECONDS = 60.0
 # Like a sweep, it is for the files of the host that gets it: not in step with how workers ask for tasks.
 ERASURE_SECONDS = 61.3
+REPORTS_SECONDS = 20.0
 ENGAGEMENT_EXPIRES = 1800.0
 TRAINING_EXPIRES = 1800.0
 RETENTION_EXPIRES = 6 * 3600.0
@@ -60,6 +62,8 @@ _ROUTES: dict[str, Any] = {
     "tailormail.sweep": {"queue": "plan"},
     "tailormail.retention": {"queue": "plan"},
     "tailormail.train": {"queue": "pick"},
+    "tailormail.judge_models": {"queue": "pick"},
+    "tailormail.make_reports": {"queue": "pick"},
     "tailormail.engagement": {"queue": "pick"},
     "tailormail.pick*": {"queue": "pick"},
     "tailormail.warm": {"queue": "pick"},
@@ -72,6 +76,7 @@ _ROUTES: dict[str, Any] = {
     "tailormail.erasures": {"queue": "feedback"},
     "tailormail.drain": {"queue": "feedback"},
     "tailormail.provider_payloads": {"queue": "feedback"},
+    "tailormail.webhooks": {"queue": "feedback"},
 }
 _SCHEDULE: dict[str, Any] = {
     "sweep": {
@@ -112,6 +117,10 @@ _SCHEDULE: dict[str, Any] = {
         "task": "tailormail.provider_payloads",
         "schedule": PAYLOADS_SECONDS,
     },
+    "webhooks": {
+        "task": "tailormail.webhooks",
+        "schedule": WEBHOOKS_SECONDS,
+    },
     "erasures": {
         "task": "tailormail.erasures",
         "schedule": ERASURE_SECONDS,
@@ -121,6 +130,17 @@ _SCHEDULE: dict[str, Any] = {
         "task": "tailormail.train",
         "schedule": crontab(minute="7"),
         "options": {"expires": TRAINING_EXPIRES},
+    },
+    "judge_models": {
+        # Hinted at after each training; this finds what was lost.
+        "task": "tailormail.judge_models",
+        "schedule": crontab(minute="27"),
+        "options": {"expires": TRAINING_EXPIRES},
+    },
+    "make_reports": {
+        "task": "tailormail.make_reports",
+        "schedule": REPORTS_SECONDS,
+        "options": {"expires": REPORTS_SECONDS},
     },
     "engagement": {
         "task": "tailormail.engagement",
@@ -190,7 +210,12 @@ def make_app(broker: str, patience: float = 1.0) -> HintingCelery:
         task_reject_on_worker_lost=True,
         # ... but freezing a big audience may take longer than a broker waits for an acknowledgement
         # (see broker.py), and the sweep finds a campaign that is still being planned.
-        task_annotations={"tailormail.plan": {"acks_late": False}},
+        task_annotations={
+            "tailormail.plan": {"acks_late": False},
+            # These are found again by their leases.
+            "tailormail.make_reports": {"acks_late": False},
+            "tailormail.judge_models": {"acks_late": False},
+        },
         # Batches are long: a worker that hoards them would starve the others.
         worker_prefetch_multiplier=1,
         task_queues=queues(broker),

@@ -43,8 +43,7 @@ class CeleryJobs:
         self._app.send_task("tailormail.import_files")
 
     def make_reports(self) -> None:
-        if self._app.room_for_hints("report") > 0:
-            self._app.send_task("tailormail.make_reports")
+        self._app.send_task("tailormail.make_reports")
 
     def judge_models(self) -> None:
         self._app.send_task("tailormail.judge_models")

@@ -18,22 +18,36 @@ def send() -> None:
     """Send for some seconds, whatever is due."""
     here = runtime()
     here.recovery.settle_here()
+    here.message_sending.work()
     here.notices.work()  # in the midst of a big campaign too: somebody is waiting for them
     here.sending.work()
 
 
 @shared_task(name="tailormail.notices")
 def notices() -> None:
-    """Send mails about somebody's own business: confirm, download."""
-    runtime().notices.work()
+    """Send mails about somebody's own business: what the shop's programs ask for, confirm, download."""
+    here = runtime()
+    here.message_sending.work()
+    here.notices.work()
 
 
 @shared_task(name="tailormail.forget")
 def forget() -> None:
-    """Delete sign-ups that nobody confirmed in time, and notices that ended long ago."""
+    """Delete sign-ups that nobody confirmed in time, and what programs asked for and were told long ago."""
     here = runtime()
     here.signing_up.forget_expired()
     here.notices.forget_old()
+    here.message_sending.forget_old(here.settings.message_days)
+    here.idempotency.forget_old()
+    here.webhook_delivery.forget_old()
+
+
+@shared_task(name="tailormail.webhooks")
+def webhooks() -> None:
+    """Find what happened since, and tell it to those who want to know."""
+    here = runtime()
+    here.webhook_collecting.run()
+    here.webhook_delivery.work()
 
 
 @shared_task(name="tailormail.copy")
@@ -124,7 +138,21 @@ def engagement() -> None:
     runtime().engagement.run()
 
 
+@shared_task(name="tailormail.make_reports")
+def make_reports() -> None:
+    """Make reports that are due or that somebody waits for."""
+    runtime().report_keeping.work()
+
+
+@shared_task(name="tailormail.judge_models")
+def judge_models() -> None:
+    """See how well new models of the recommender foretell what is bought."""
+    runtime().model_judging.work()
+
+
 @shared_task(name="tailormail.train")
 def train() -> None:
     """Train the recommender."""
-    runtime().training.run()
+    here = runtime()
+    if here.training.run().outcome != "nothing_new":
+        here.model_judging.hint()

@@ -127,6 +127,21 @@ class Settings(BaseSettings):
         None, description="A second DKIM key: PEM text, or the path of a file."
     )
     dkim_ed25519_selector: str | None = None
+    mail_price: Decimal | None = Field(
+        None, ge=0, description="What sending a thousand mails costs; unset: returns are not told."
+    )
+    mail_currency: str = Field("EUR", pattern="[A-Z]{3}", description="Currency of this price.")
+    margin_percent: float = Field(
+        100.0, gt=0, le=100, description="What is left of revenue when the goods are paid, in per cent."
+    )
+    require_totp: Literal["none", "approvers", "all"] = Field(
+        "none", description="Who must have a second factor to use the console."
+    )
+    four_eyes: bool = Field(False, description="Whether somebody else than its author approves a campaign.")
+    audit_days: int = Field(1825, ge=366, description="Days that the audit log is kept.")
+    message_days: int = Field(30, ge=1, description="Days that messages which programs send are kept.")
+    shop_origins: str = Field("", description="Web sites whose pages may ask for recommendations.")
+    webhook_private: str = Field("", description="Webhook receivers that may lie in a private network.")
     lease_seconds: int = Field(120, ge=5, description="How long a worker may hold a claimed batch.")
     training_seconds: float = Field(120.0, ge=0, le=1200, description="Most for tuning a model; 0: never.")
     privacy_epsilon: float | None = Field(
@@ -225,6 +240,14 @@ class Settings(BaseSettings):
         if value and (parts.scheme not in ("http", "https") or not parts.hostname):
             raise ValueError("must be a web address such as https://weather.example.com")
         return value
+
+    @field_validator("shop_origins", "webhook_private")
+    @classmethod
+    def _origins_are_web_addresses(cls, value: str) -> str:
+        found = [one.strip().rstrip("/").lower() for one in value.split(",") if one.strip()]
+        if any(not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", one) for one in found):
+            raise ValueError("must be origins such as https://shop.example, comma-separated")
+        return ",".join(found)
 
     @field_validator("weather_contact")
     @classmethod

@@ -7,6 +7,7 @@ A kill at any point loses nothing: the next run goes on where this one stopped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import psycopg
@@ -23,7 +24,7 @@ from campaigns.flows.copy_answers import forget_answers
 from campaigns.flows.copy_own import forget_own_copies
 from campaigns.flows.copy_report import copy_counts
 from campaigns.flows.payload_store import forget_payloads
-from campaigns.insight.report import campaign_report
+from campaigns.insight.report import Report, campaign_report
 from campaigns.models import Campaign, CampaignStatus, CopyCell, DrainedGroup, Event, SendResolution
 from campaigns.models.partitions import PARTITIONED, CampaignRange, existing_ranges, partition_names
 
@@ -38,13 +39,22 @@ _EVENTS_AT_ONCE = 10_000
 _GROUPS_KEPT = timedelta(days=14)
 
 
-class Retention:
-    """Drops old ranges. `keep_days` counts from the end of the last campaign of a range."""
+LastReport = Callable[[Session, Campaign, datetime, Report], None]
 
-    def __init__(self, db: Database, clock: Clock, keep_days: int) -> None:
+
+class Retention:
+    """Drops old ranges. `keep_days` counts from the end of the last campaign of a range.
+
+    `last_report` is told the totals of a campaign right before its sends go, in the same transaction.
+    """
+
+    def __init__(
+        self, db: Database, clock: Clock, keep_days: int, last_report: LastReport | None = None
+    ) -> None:
         self._db = db
         self._clock = clock
         self._keep = timedelta(days=keep_days)
+        self._last_report = last_report
 
     def run(self) -> list[str]:
         """Drop what is old enough; returns the names of the partitions that were dropped.
@@ -85,8 +95,10 @@ class Retention:
                     continue
                 now = self._clock.now()
                 names = [str(slot["name"]) for slot in campaign.slots]
-                report = campaign_report(session, campaign_id, names, now).to_json()
-                campaign.summary = {**report, "copy": copy_counts(session, campaign_id)}
+                report = campaign_report(session, campaign_id, names, now)
+                campaign.summary = {**report.to_json(), "copy": copy_counts(session, campaign_id)}
+                if self._last_report is not None and campaign.started_at is not None:
+                    self._last_report(session, campaign, now, report)
                 campaign.sends_dropped_at = now
                 # The others lead to words for one customer each, of which there may be a million.
                 shared = CopyCell.salt == ""
@@ -166,7 +178,9 @@ def _may_go(session: Session, one: CampaignRange, before: datetime) -> bool:
         return False
     rows = session.execute(
         select(Campaign.id, Campaign.status, Campaign.finished_at).where(
-            Campaign.id.between(one.first, one.last)
+            Campaign.id.between(one.first, one.last),
+            # What comes again is never sent itself, and may live for years.
+            Campaign.recurrence.is_(None),
         )
     ).all()
     if not rows or any(finished is not None and finished >= before for _, _, finished in rows):

@@ -15,7 +15,7 @@ from campaigns.recommend.baselines import Ranker, fit_baselines
 from campaigns.recommend.evaluation_cold import cold_products
 from campaigns.recommend.evaluation_fitting import fitting
 from campaigns.recommend.evaluation_ours import Ours
-from campaigns.recommend.evaluation_segments import Labels, segments, tenures
+from campaigns.recommend.evaluation_segments import Labels, loyalties, segments, tenures
 from campaigns.recommend.evaluation_speed import customers_per_second
 from campaigns.recommend.evaluation_splits import Halves, Split, in_halves, moment_of
 from campaigns.recommend.evaluation_tasks import (
@@ -31,6 +31,7 @@ from campaigns.recommend.evaluation_verdict import verdict
 from campaigns.recommend.footprint import PeakMemory
 from campaigns.recommend.interactions import Interactions
 from campaigns.recommend.learning import Learned, learn
+from campaigns.recommend.model import RecommenderModel
 
 __all__ = ["Split", "evaluate"]
 
@@ -44,13 +45,15 @@ def evaluate(
     days: float | None = None,
     tuning_seconds: float = DEFAULT_TUNING_SECONDS,
     languages: Labels | None = None,
+    like: RecommenderModel | None = None,
 ) -> dict[str, Any]:
     """Learn from the orders before the cut, rank, and compare with what was bought after it.
 
     Args:
         split, cut, days: which orders are foretold; see `in_halves`.
         tuning_seconds: budget for tuning on the orders before the cut; 0: the settings as they come.
-        languages: (U,) by customer, to be compared beside countries and tenures.
+        languages: (U,) by customer, to be compared beside countries, tenures and numbers of orders.
+        like: learn with the settings of this model, and tune nothing.
 
     Returns:
         Fit for JSON: `verdict`; `discover`, `buy_again`, `cold_customers` and `cold_products`, each with the
@@ -70,7 +73,7 @@ def evaluate(
     }
     _check_testable(tasks["discover"], halves)
     with PeakMemory() as memory:
-        learned = learn(halves.past, halves.as_of, tuning_seconds, split=split)
+        learned = learn(halves.past, halves.as_of, tuning_seconds, like, tune_anew=like is None, split=split)
         speed = customers_per_second(learned.model, halves.past, halves.today)
     found = _tested(halves) | {
         "model": _about(learned),
@@ -123,7 +126,11 @@ def _compared(
         answered = answers(task, {OURS: own} | baselines)
         found[name] = table(answered, buyers, customers)
         if name == "discover":
-            groups = {"country": halves.past.country, "tenure": tenures(halves)}
+            groups = {
+                "country": halves.past.country,
+                "tenure": tenures(halves),
+                "orders": loyalties(halves),
+            }
             found["segments"] = segments(
                 task, answered, groups if languages is None else groups | {"language": languages}
             )

@@ -1,4 +1,4 @@
-"""Whether some customers are served worse than others: by country, by language, by how long they buy here."""
+"""Whether some customers are served worse than others: by country, by language, by how long and how often they buy here."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ LEAST_CUSTOMERS = 30
 UNKNOWN, SMALL = "unknown", "smaller ones"
 _TENURES = ((30.0, "under 1 month"), (90.0, "1 to 3 months"), (365.0, "3 to 12 months"))
 _LONGER = "over a year"
+_NEW, _REGULAR, _HEAVY = "new (1 order)", "regular (2 to 4)", "heavy (5 or more)"
 _AT_ONCE = 50_000
 
 Labels = NDArray[np.str_]
@@ -47,6 +48,15 @@ def tenures(halves: Halves) -> Labels:
     for limit, name in reversed(_TENURES):
         labels[days < limit] = name
     return labels
+
+
+def loyalties(halves: Halves) -> Labels:
+    """(U,) how many orders each customer had made before the cut."""
+    past = halves.past
+    _, code = np.unique(past.order, return_inverse=True)
+    pairs = np.unique(np.stack([past.customer, code]), axis=1) if len(code) else np.zeros((2, 0), np.int64)
+    orders = np.bincount(pairs[0], minlength=len(past.customer_ids))
+    return np.select([orders <= 1, orders <= 4], [_NEW, _REGULAR], _HEAVY).astype(np.str_)
 
 
 def segments(

@@ -45,7 +45,6 @@ from campaigns.flows.preflight import Preflight
 from campaigns.flows.reconciling import Reconciling
 from campaigns.flows.recovery import Recovery
 from campaigns.flows.reporting import Reporting
-from campaigns.flows.retention import Retention
 from campaigns.flows.self_pause import SelfPause, Thresholds
 from campaigns.flows.sending import Sending
 from campaigns.flows.sent_today import SentToday
@@ -286,10 +285,6 @@ class SendingParts(Basis):
             crew=self.settings.llm_concurrency,
             stopping=self.stopping,
         )
-
-    @cached_property
-    def retention(self) -> Retention:
-        return Retention(self.db, self.clock, self.settings.keep_days)
 
     @cached_property
     def recovery(self) -> Recovery:
