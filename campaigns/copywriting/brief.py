@@ -187,6 +187,14 @@ class Brief(BaseModel):
         return self.model_dump(mode="json")
 
 
+def brief_faults(raw: dict[str, Any]) -> list[tuple[str, str]]:
+    """(field such as "brief.offer.ends", what is wrong) of everything for which `parse_brief` refuses this."""
+    try:
+        return contradictions(Brief.model_validate(raw))
+    except ValidationError as error:
+        return [(_where(fault["loc"]), _what(fault["msg"])) for fault in error.errors(include_input=False)]
+
+
 def stored_brief(raw: dict[str, Any]) -> Brief:
     """The brief that `as_json` made, also of an older release: rules made since do not stop its campaign.
 

@@ -138,6 +138,7 @@ class Drafts:
 
     def _begin(self, session: Session, campaign: Campaign, by: str, detail: dict[str, Any]) -> int:
         campaign.status = CampaignStatus.DRAFT.value
+        campaign.created_by = campaign.changed_by = by
         session.add(campaign)
         session.flush()
         record(session, self._clock.now(), by, "campaign.created", f"campaign {campaign.id}", detail)
@@ -187,6 +188,7 @@ class Drafts:
             draft.version += 1
             draft.applied = _digest(rules.form_of(session, campaign))
             draft.changed_at, draft.changed_by = self._clock.now(), by
+            campaign.changed_by = by
             record(
                 session, draft.changed_at, by, "campaign.edited", f"campaign {campaign_id}", {"step": section}
             )

@@ -14,7 +14,8 @@ from campaigns.core.errors import NotFound
 from campaigns.core.log import get_logger
 from campaigns.core.patience import Patience
 from campaigns.core.remembering import Remembered
-from campaigns.models import Campaign, Picture
+from campaigns.flows.arm_plans import all_slots
+from campaigns.models import NOT_BEGUN, Campaign, Picture
 from campaigns.opentime.drawing.byte_cache import ByteCache
 from campaigns.opentime.serving.byte_shelf import ByteShelf
 from campaigns.opentime.slots.slots import SlotDefinition
@@ -40,7 +41,7 @@ class StoredPicture(NamedTuple):
 class Gallery:
     """Slots by campaign and pictures by content; one object serves all threads of a process.
 
-    Neither ever changes once a campaign was sent, so what is known stays known. Redis keeps copies, so that a
+    Neither ever changes once a campaign has begun, so what is known stays known. Redis keeps copies, so that a
     process that has just started needs no PostgreSQL either.
     """
 
@@ -55,17 +56,23 @@ class Gallery:
         self._pictures = ByteCache[StoredPicture](_MOST_BYTES, lambda picture: len(picture.body))
 
     def slots(self, campaign_id: int) -> Slots:
-        """The slots of a campaign, in their order.
+        """The slots of a campaign and of the arms of its experiment, in the order of their numbers in links.
 
         Raises:
             NotFound: there is no such campaign.
             ServiceUnavailable: nobody who would know answers.
         """
         known = self._slots.get(campaign_id)
-        if known is None:
-            key = f"slots:{campaign_id}"
-            raw = self._either(key, lambda: self._stored_slots(campaign_id), self._patience)
-            known = tuple(SlotDefinition.from_json(slot) for slot in json.loads(raw))
+        if known is not None:
+            return known
+        key = f"slots:{campaign_id}"
+        raw, settled = self._shelf.get(key), True
+        if raw is None:
+            raw, settled = self._patience.ask(lambda: self._stored_slots(campaign_id))
+            if settled:
+                self._shelf.put_all({key: raw})
+        known = tuple(SlotDefinition.from_json(slot) for slot in json.loads(raw))
+        if settled:
             self._slots[campaign_id] = known
         return known
 
@@ -102,8 +109,9 @@ class Gallery:
         Raises:
             NotFound: there is no such campaign.
         """
-        raw = self._stored_slots(campaign_id)
-        self._shelf.put_all({f"slots:{campaign_id}": raw})
+        raw, settled = self._stored_slots(campaign_id)
+        if settled:
+            self._shelf.put_all({f"slots:{campaign_id}": raw})
         slots = [SlotDefinition.from_json(slot) for slot in json.loads(raw)]
         self.warm_pictures(variant.picture for slot in slots for variant in slot.variants)
 
@@ -137,12 +145,16 @@ class Gallery:
             self._shelf.put_all({key: kept})
         return kept
 
-    def _stored_slots(self, campaign_id: int) -> bytes:
+    def _stored_slots(self, campaign_id: int) -> tuple[bytes, bool]:
+        """The slots as JSON, and whether they stay as they are: a test mail's are those of a draft."""
+        wanted = select(Campaign.slots, Campaign.experiment, Campaign.status).where(
+            Campaign.id == campaign_id
+        )
         with self._db.transaction() as session:
-            raw = session.scalar(select(Campaign.slots).where(Campaign.id == campaign_id))
-        if raw is None:
+            row = session.execute(wanted).one_or_none()
+        if row is None:
             raise NotFound("this campaign is no longer known")
-        return json.dumps(raw).encode()
+        return json.dumps(all_slots(row.slots, row.experiment)).encode(), row.status not in NOT_BEGUN
 
     def _stored_picture(self, sha256: str) -> bytes:
         with self._db.transaction() as session:

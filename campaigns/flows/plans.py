@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 
 from sqlalchemy.orm import Session
@@ -18,7 +19,9 @@ from campaigns.core.frequency import FrequencyCap
 from campaigns.core.log import get_logger
 from campaigns.core.remembering import Remembered
 from campaigns.delivery.terms import DeliveryTerms
-from campaigns.models import Campaign, CampaignStatus
+from campaigns.flows.arm_plans import with_arms
+from campaigns.models import NOT_BEGUN, Campaign, CampaignStatus
+from campaigns.models.values import Copy
 from campaigns.opentime.slots.slots import SlotDefinition
 from campaigns.recommend.rules_file import PickingTerms
 
@@ -31,7 +34,12 @@ _STATUS = "select status from campaigns where id = %(campaign)s"
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """Everything about a campaign that its mails share."""
+    """Everything about a campaign that its mails share.
+
+    Where it tries something out, `arms` are its plans for each arm, of which each has its number as `arm`; `subjects`
+    are given lines by language ("": any), `offline` has the words written offline, `best_sellers` picks nothing
+    personal. `own_slots` are those of arms, numbered behind `slots`; `slot_numbers` are those of `slots` in links.
+    """
 
     id: int
     name: str
@@ -48,6 +56,32 @@ class CampaignPlan:
     kind: str = MARKETING
     picking: PickingTerms = field(default_factory=PickingTerms)
     copy: CopyTerms = field(default_factory=CopyTerms)
+    arm: int | None = None
+    arms: tuple[CampaignPlan, ...] = ()
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    best_sellers: bool = False
+    own_slots: tuple[SlotDefinition, ...] = ()
+    slot_numbers: tuple[int, ...] = ()
+
+    def for_arm(self, arm: int | None) -> CampaignPlan:
+        """The plan for sends of this arm; this one for those of none."""
+        return self.arms[arm] if arm is not None and 0 <= arm < len(self.arms) else self
+
+    @property
+    def all_slots(self) -> tuple[SlotDefinition, ...]:
+        """Every slot that any of its mails may show, in the order of their numbers."""
+        return (*self.slots, *self.own_slots)
+
+    @property
+    def numbered_slots(self) -> tuple[tuple[int, SlotDefinition], ...]:
+        """Its slots with their numbers in links."""
+        return tuple(zip(self.slot_numbers or range(len(self.slots)), self.slots, strict=True))
+
+    def worded(self, copy: Copy, language: str) -> Copy:
+        """These words with the subject that is given, if one is."""
+        subject = self.subjects.get(language) or self.subjects.get("")
+        return replace(copy, subject=subject) if subject else copy
 
     @property
     def domain(self) -> str:
@@ -97,7 +131,7 @@ def plan_of(campaign: Campaign) -> CampaignPlan:
     """The same from a row."""
     sender_name, sender_address = parseaddr(campaign.sender)
     brief = stored_brief(campaign.brief)
-    return CampaignPlan(
+    plan = CampaignPlan(
         id=campaign.id,
         name=campaign.name,
         picks=campaign.picks,
@@ -114,10 +148,11 @@ def plan_of(campaign: Campaign) -> CampaignPlan:
         picking=PickingTerms.from_json(campaign.picking),
         copy=CopyTerms.from_json(campaign.copy),
     )
+    return with_arms(plan, campaign.experiment)
 
 
 class Plans:
-    """The plans of the campaigns that a process works for, each read once."""
+    """The plans of the campaigns that a process works for, each read once from when it has begun."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -139,7 +174,10 @@ class Plans:
         plan = self._kept.get(campaign_id)
         if plan is None:
             with self._db.transaction() as session:
-                plan = self._kept[campaign_id] = load_plan(session, campaign_id)
+                campaign = get_campaign(session, campaign_id)
+                plan = plan_of(campaign)
+                if campaign.status not in NOT_BEGUN:
+                    self._kept[campaign_id] = plan
         return plan
 
     def readable(self, campaign_id: int) -> CampaignPlan | None:

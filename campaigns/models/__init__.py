@@ -8,6 +8,7 @@ from campaigns.models.audit import AuditEntry
 from campaigns.models.base import Base
 from campaigns.models.brief import BriefRow
 from campaigns.models.campaign import (
+    NOT_BEGUN,
     Campaign,
     CampaignCount,
     CampaignDay,
@@ -25,6 +26,7 @@ from campaigns.models.draft import CampaignDraft, CampaignOutlook, PictureUpload
 from campaigns.models.drained_group import DrainedGroup
 from campaigns.models.erasure import Erasure
 from campaigns.models.event import PIXEL_SLOT, Event, SlotServe
+from campaigns.models.experiment import ExperimentState, ExperimentWave
 from campaigns.models.file_import import FileImport, FileImportState
 from campaigns.models.idempotency import IdempotentRequest
 from campaigns.models.kept_report import KeptReport, RecommenderEvaluation
@@ -57,6 +59,7 @@ from campaigns.models.webhook import (
 )
 
 __all__ = [
+    "NOT_BEGUN",
     "PIXEL_SLOT",
     "PURPOSES",
     "SIGNAL_KINDS",
@@ -92,6 +95,8 @@ __all__ = [
     "EngagementState",
     "Erasure",
     "Event",
+    "ExperimentState",
+    "ExperimentWave",
     "Favourite",
     "FileImport",
     "FileImportState",

@@ -28,11 +28,13 @@ class CampaignStatus(StrEnum):
 
 
 _S = CampaignStatus
+NOT_BEGUN = (_S.DRAFT.value, _S.APPROVED.value, _S.SCHEDULED.value)
+"""The statuses of a campaign that may still become another one: nobody keeps in mind what it says."""
 # From each status, where it may go. A repeat of the same status is always tolerated (see `move`).
 TRANSITIONS: dict[CampaignStatus, frozenset[CampaignStatus]] = {
     _S.DRAFT: frozenset({_S.APPROVED, _S.CANCELLED}),
-    _S.APPROVED: frozenset({_S.SCHEDULED, _S.PLANNING, _S.CANCELLED}),
-    _S.SCHEDULED: frozenset({_S.APPROVED, _S.PLANNING, _S.CANCELLED}),
+    _S.APPROVED: frozenset({_S.DRAFT, _S.SCHEDULED, _S.PLANNING, _S.CANCELLED}),
+    _S.SCHEDULED: frozenset({_S.DRAFT, _S.APPROVED, _S.PLANNING, _S.CANCELLED}),
     _S.PLANNING: frozenset({_S.SENDING, _S.PAUSED, _S.CANCELLED}),
     _S.SENDING: frozenset({_S.SENT, _S.PAUSED, _S.CANCELLED}),
     _S.PAUSED: frozenset({_S.PLANNING, _S.SENDING, _S.CANCELLED}),

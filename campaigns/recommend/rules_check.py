@@ -38,9 +38,14 @@ def check_terms(session: Session, shop: ShopTerms, terms: PickingTerms) -> None:
         BadInput: names every field with a product, category, brand or tag that the shop does not have, and the nearest
             that it has; or a pinned product that may not be picked.
     """
-    faults = [*_unknown(session, terms)] or [*_pinned_in_vain(session, rules_of(shop, terms))]
+    faults = term_faults(session, shop, terms)
     if faults:
         raise BadInput("; ".join(faults[:_MOST_TOLD]), where="picking")
+
+
+def term_faults(session: Session, shop: ShopTerms, terms: PickingTerms) -> list[str]:
+    """The same as a list of "field: what is wrong"; empty where nothing is."""
+    return [*_unknown(session, terms)] or [*_pinned_in_vain(session, rules_of(shop, terms))]
 
 
 def _unknown(session: Session, terms: PickingTerms) -> Iterator[str]:

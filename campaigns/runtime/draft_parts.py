@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from campaigns.flows.draft_sections.audience import AudienceSection
+from campaigns.flows.draft_sections.brief import BriefSection
+from campaigns.flows.draft_sections.picks import PicksSection
 from campaigns.flows.draft_sections.section import Section
+from campaigns.flows.draft_sections.template import TemplateSection
 from campaigns.flows.drafts import Drafts
 from campaigns.runtime.consent_parts import ConsentParts
 
@@ -15,7 +19,12 @@ class DraftParts(ConsentParts):
     @cached_property
     def draft_sections(self) -> dict[str, Section]:
         """The steps of the editor by name, in its order; each piece adds its own."""
-        sections: tuple[Section, ...] = ()
+        sections: tuple[Section, ...] = (
+            AudienceSection(),
+            PicksSection(self.shop_terms),
+            BriefSection(self.prices),
+            TemplateSection(self.clock),
+        )
         return {section.name: section for section in sections}
 
     @cached_property

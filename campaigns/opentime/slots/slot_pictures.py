@@ -17,8 +17,11 @@ VARIANT_KEYS = ("picture", "link", "product")
 class SlotFiles:
     """Reads each file once, and keeps the pictures that are shown by their sha256."""
 
-    def __init__(self, read: Callable[[str], bytes]) -> None:
+    def __init__(
+        self, read: Callable[[str], bytes], kept: Callable[[str], PictureFile | None] = lambda name: None
+    ) -> None:
         self._read = read
+        self._kept = kept
         self._by_name: dict[tuple[str, bool], PictureFile] = {}
         self.by_hash: dict[str, PictureFile] = {}
 
@@ -39,7 +42,8 @@ class SlotFiles:
     def picture(self, name: str, where: str, gif: bool) -> PictureFile:
         """A checked picture; with `gif`, one of another format is turned into a GIF."""
         if (name, gif) not in self._by_name:
-            picture = check_picture(self.bytes_of(name, where), f"{where}, {name}")
+            known = self._kept(name)
+            picture = known or check_picture(self.bytes_of(name, where), f"{where}, {name}")
             picture = as_gif(picture, f"{where}, {name}") if gif else picture
             self._by_name[name, gif] = self.by_hash[picture.sha256] = picture
         return self._by_name[name, gif]

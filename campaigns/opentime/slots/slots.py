@@ -48,19 +48,21 @@ def parse_slots(
     read_file: Callable[[str], bytes],
     now: datetime | None = None,
     picks: int = MOST_PICKS,
+    kept: Callable[[str], PictureFile | None] = lambda name: None,
 ) -> tuple[list[SlotDefinition], dict[str, PictureFile]]:
     """The slots of a campaign file and their pictures by sha256.
 
     `read_file` gets the text of a `picture` or `shops` field and returns the file; it may raise OSError. With
     `now`, an aware moment, a countdown to a deadline that has passed is refused; `picks` is how many the campaign
-    has for each customer, and a slot that shows one beyond them is refused.
+    has for each customer, and a slot that shows one beyond them is refused. `kept` gives a picture that was checked
+    when it came here, which is not read again.
 
     Raises:
         BadInput: naming slot, rule and field, and how to mend it.
     """
     if not isinstance(raw, list):
         raise BadInput("expects a list of tables ([[slots]])", "slots")
-    files = SlotFiles(read_file)
+    files = SlotFiles(read_file, kept)
     slots: list[SlotDefinition] = []
     for position, entry in enumerate(raw, 1):
         slot = _slot(entry, f"slot {position}", files, now)
