@@ -28,7 +28,10 @@ from sqlalchemy import (
     literal,
     null,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import UserDefinedType
+
+Column = ColumnElement[int] | InstrumentedAttribute[int]
 
 HOLDOUT = -1
 """The arm of those who get no mail, so that it can be told what mails bring."""
@@ -67,7 +70,7 @@ class Shares:
             return None
         return sum(arm >= bound for bound in _bounds(self.arms))
 
-    def arm(self, customer_id: ColumnElement[int]) -> ColumnElement[Any]:
+    def arm(self, customer_id: Column) -> ColumnElement[Any]:
         """The same in SQL, for the customer's number in this column."""
         digest = func.sha256(
             func.convert_to(literal(f"{self.key}/", Text) + cast(customer_id, Text), "UTF8"),
@@ -90,7 +93,7 @@ class Shares:
             drawn = literal(0, SmallInteger)  # type: ignore[assignment]
         return case(*outside, else_=cast(drawn, SmallInteger)) if outside else cast(drawn, SmallInteger)
 
-    def wave(self, customer_id: ColumnElement[int], ends: Sequence[float]) -> ColumnElement[Any]:
+    def wave(self, customer_id: Column, ends: Sequence[float]) -> ColumnElement[Any]:
         """In SQL, the number of the wave, from 0, that a customer was told their arm in; `ends` are where waves end."""
         digest = func.sha256(
             func.convert_to(literal(f"{self.key}/", Text) + cast(customer_id, Text), "UTF8"),

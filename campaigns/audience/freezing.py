@@ -76,7 +76,7 @@ def freeze_audience(
     late: ColumnElement[bool] = false()
     if wall is not None:
         audience, due, late = wall.join(audience), wall.due, wall.late
-    own_times = _times_of_arms(shares, now, default_zone)
+    own_times = times_of_arms(shares, now, default_zone)
     for times in own_times.values():
         audience = audience.outerjoin(times.zones, times.zones.c.zone == Customer.timezone)
     judged = judged_by_reason(
@@ -173,7 +173,7 @@ def _in_arms(judged: Subquery, shares: Shares) -> Subquery:
     drawn = select(*judged.c, arm.label("arm")).offset(0).subquery()
     reason = case((drawn.c.arm == HOLDOUT, literal(HOLDOUT_REASON)), else_=drawn.c.reason).label("reason")
     due: ColumnElement[Any] = drawn.c.due
-    own = [(drawn.c.arm == arm, drawn.c[_due_of(arm)]) for arm, at in enumerate(shares.times) if at]
+    own = [(drawn.c.arm == arm, drawn.c[due_of(arm)]) for arm, at in enumerate(shares.times) if at]
     waits = [(drawn.c.arm.is_(None), literal(WAITING))] if shares.arms else []
     if waits or own:
         due = case(*waits, *own, else_=due)
@@ -181,20 +181,21 @@ def _in_arms(judged: Subquery, shares: Shares) -> Subquery:
     return select(*kept, reason, due.label("due")).subquery()
 
 
-def _times_of_arms(shares: Shares | None, now: datetime, default_zone: str) -> dict[int, DueTimes]:
+def times_of_arms(shares: Shares | None, now: datetime, default_zone: str) -> dict[int, DueTimes]:
     """When those arms are due that have a local time of their own."""
     return {
-        arm: DueTimes(time.fromisoformat(at), now, default_zone, _due_of(arm))
+        arm: DueTimes(time.fromisoformat(at), now, default_zone, due_of(arm))
         for arm, at in enumerate(shares.times if shares else ())
         if at
     }
 
 
 def _due_by_arm(own_times: Mapping[int, DueTimes]) -> list[ColumnElement[Any]]:
-    return [times.due.label(_due_of(arm)) for arm, times in own_times.items()]
+    return [times.due.label(due_of(arm)) for arm, times in own_times.items()]
 
 
-def _due_of(arm: int) -> str:
+def due_of(arm: int) -> str:
+    """The column that has their due time."""
     return f"due_of_arm_{arm}"
 
 

@@ -193,7 +193,7 @@ class BatchLine:
                 stay = {one.send_id for one in stopped}
                 intents = [Intent(r.send.id, r.picks, r.copy_id) for r in group if r.send.id not in stay]
                 going = begin(session, plan.id, run.worker, intents)
-                if any(slot.asks_picks for slot in plan.slots):
+                if any(slot.asks_picks for slot in plan.all_slots):
                     picked = {
                         one.send_id: [pick[0] for pick in one.picks]
                         for one in intents

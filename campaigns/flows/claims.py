@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from campaigns.audience.arms import WAITING
 from campaigns.core.db import rows
 from campaigns.flows.counters import add_counts
 from campaigns.models import SendStatus
@@ -23,7 +24,7 @@ from campaigns.models import SendStatus
 class ClaimedSend:
     """What a worker needs to know of a send that it holds; `picks` and `copy_id` where they are ready.
 
-    `cell_number` is its cell's, if a model writes (models.CopyCell). `status` is where it stood when it was taken:
+    `cell_number` is its cell's, if a model writes (models.CopyCell). `arm` is that of the experiment. `status` is where it stood when it was taken:
     claimed by that, or picked or written before.
     """
 
@@ -37,6 +38,7 @@ class ClaimedSend:
     picks: list[Any] | None = None
     copy_id: int | None = None
     cell_number: int | None = None
+    arm: int | None = None
     status: SendStatus = SendStatus.CLAIMED
 
 
@@ -49,7 +51,7 @@ _CLAIM = f"""
     )
     update sends s set status = 'claimed', claimed_by = %(worker)s
     from chosen where s.campaign_id = %(campaign)s and s.id = chosen.id
-    returning {_TAKEN}, null, null, s.cell_number
+    returning {_TAKEN}, null, null, s.cell_number, s.arm
 """
 _DUE = _CLAIM.format(which="not_before <= %(now)s order by not_before, id")
 _FRESH = _CLAIM.format(which="not_before is null and id > %(after)s order by id")
@@ -62,7 +64,7 @@ _HOLD = f"""
     )
     update sends s set claimed_by = %(worker)s
     from chosen where s.campaign_id = %(campaign)s and s.id = chosen.id
-    returning {_TAKEN}, s.picks, s.copy_id, s.cell_number
+    returning {_TAKEN}, s.picks, s.copy_id, s.cell_number, s.arm
 """
 _WAITING = {
     SendStatus.WRITTEN: _HOLD.format(which="status = 'written' order by id"),
@@ -76,7 +78,11 @@ _WAITING = {
 _IN_CELLS = "cell_number is not null and cell_number = any(%(cells)s::bigint[])"
 _OF_CELLS = _HOLD.format(which=f"status = 'picked' and {_IN_CELLS} order by id")
 # Those that may not go yet; what they hold is put back afterwards, with their time as it was.
-_PUT_OFF = _CLAIM.format(which="not_before > %(now)s and cell_number is null and id > %(after)s order by id")
+# Who waits for a wave of an experiment has no arm yet, so nobody knows what to write for them.
+_PUT_OFF = _CLAIM.format(
+    which=f"not_before > %(now)s and not_before < '{WAITING:%Y-%m-%d}' and cell_number is null"
+    " and id > %(after)s order by id"
+)
 _PUT_OFF_OF_CELLS = _CLAIM.format(
     which=f"claimed_by = '' and not_before > %(now)s and {_IN_CELLS} and id > %(after)s order by id"
 )
@@ -90,7 +96,7 @@ _PUT_OFF_OF_EACH = f"""
     )
     update sends s set status = 'claimed', claimed_by = %(worker)s
     from chosen where s.campaign_id = %(campaign)s and s.id = chosen.id
-    returning {_TAKEN}, null, null, s.cell_number
+    returning {_TAKEN}, null, null, s.cell_number, s.arm
 """
 _EXTEND = """
     insert into worker_leases (worker, lease_until) values (%(worker)s, clock_timestamp() + %(lease)s)

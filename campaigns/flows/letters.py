@@ -60,7 +60,10 @@ class LetterDraft:
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """What is known about one mail before it is written out; `copy` still has its blanks."""
+    """What is known about one mail before it is written out; `copy` still has its blanks.
+
+    `arm` is that of the campaign's experiment, which may have a template, slots or a subject of its own.
+    """
 
     ref: SendRef
     addressee: Addressee
@@ -68,6 +71,7 @@ class LetterFacts:
     copy: Copy
     language: str
     consent_since: date | None
+    arm: int | None = None
 
 
 class Letters:
@@ -106,6 +110,7 @@ class Letters:
             slot_pictures: by slot name, URLs to show instead of the ones decided at open (for previews).
             pixel: whether the mail carries its open pixel; a preview must not count as an open.
         """
+        plan = plan.for_arm(facts.arm)
         content, envelope = self.prepare(plan, facts, slot_pictures, pixel)
         message = build_message(plan.template.render_for_wire(content), envelope, self._clock, self._dkim)
         back = self._return_path(plan, facts.ref)
@@ -118,9 +123,9 @@ class Letters:
         others, and with signatures, each step takes about twice as long, since the processor has to fetch its
         code anew.
         """
-        prepared = _each(lambda facts: (facts.ref, *self.prepare(plan, facts)), many)
-        filled = _each(lambda known: (*known, plan.template.fill_for_wire(known[1])), prepared)
-        return _each(lambda known: self._drafted(plan, *known), filled)
+        prepared = _each(lambda facts: (plan.for_arm(facts.arm), facts.ref, *self.prepare(plan, facts)), many)
+        filled = _each(lambda known: (*known, known[0].template.fill_for_wire(known[2])), prepared)
+        return _each(lambda known: self._drafted(*known), filled)
 
     def _drafted(
         self, plan: CampaignPlan, ref: SendRef, content: MailContent, envelope: Envelope, mail: WireMail
@@ -136,7 +141,12 @@ class Letters:
         pixel: bool = True,
     ) -> tuple[MailContent, Envelope]:
         """Everything that is said in the mail, and everything around it; see `write`."""
-        copy = fill(facts.copy, _blanks(plan, facts), lambda name: self._link(plan, facts, name))
+        plan = plan.for_arm(facts.arm)
+        copy = fill(
+            plan.worded(facts.copy, facts.language),
+            _blanks(plan, facts),
+            lambda name: self._link(plan, facts, name),
+        )
         content = self._content(plan, facts, copy, slot_pictures or {}, pixel)
         identity = message_id(self._signer, plan.id, facts.ref.send_id, plan.domain)
         return content, self._envelope(plan, facts, copy, identity, content.links.unsubscribe)
@@ -156,7 +166,7 @@ class Letters:
         )
         slots = {
             slot.name: self._slot(slot, number, facts.ref, slot_pictures)
-            for number, slot in enumerate(plan.slots)
+            for number, slot in plan.numbered_slots
         }
         return MailContent(
             copy=copy,

@@ -74,11 +74,16 @@ class Picker:
         self._version: tuple[object, ...] = ()
 
     def pick(
-        self, personal: Mapping[int, bool], n: int, terms: PickingTerms = _SHOP_RULES
+        self,
+        personal: Mapping[int, bool],
+        n: int,
+        terms: PickingTerms = _SHOP_RULES,
+        best_sellers: bool = False,
     ) -> tuple[dict[int, History], dict[int, list[Pick]]]:
         """Histories and picks by customer id; `personal` says who granted profiling.
 
-        What is sensitive is not in the histories.
+        What is sensitive is not in the histories. With `best_sellers` everybody gets what sells best, whatever they
+        agreed to.
         """
         if not personal:
             return {}, {}
@@ -92,7 +97,12 @@ class Picker:
         by_id = {history.customer_id: history for history in histories}
         if n == 0 or recommender is None:
             return by_id, {customer_id: [] for customer_id in ids}
-        picked = recommender.pick_batch(histories, n, likes)
+        if best_sellers:
+            with self._db.transaction() as session:
+                anybody = without_products(load_histories(session, ids, [False] * len(ids)), loaded.hidden)
+            picked = recommender.pick_batch(anybody, n, {})
+        else:
+            picked = recommender.pick_batch(histories, n, likes)
         return by_id, {h.customer_id: picks for h, picks in zip(histories, picked, strict=True)}
 
     def still_fit(

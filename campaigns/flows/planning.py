@@ -28,6 +28,7 @@ from campaigns.core.locks import PLANNING_LOCK
 from campaigns.core.log import get_logger
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.flows.counters import count_sends, set_counts
+from campaigns.flows.experiment_waves import begin_experiment
 from campaigns.flows.plans import get_campaign, is_in
 from campaigns.models import Campaign, CampaignStatus, SendStatus
 
@@ -97,7 +98,8 @@ class Planning:
             segment = parse_segment(campaign.segment)
             wall = wall_times(terms, now, self._zone)
             next_time = terms.local_time if wall is None else None
-            freeze_audience(session, contact, segment, now, next_time, self._zone, wall=wall)
+            shares = begin_experiment(session, campaign, now)
+            freeze_audience(session, contact, segment, now, next_time, self._zone, wall=wall, shares=shares)
             by_status = count_sends(session, campaign.id)
         # Locked only now, and looked at again: from here on a pause waits for us, for some milliseconds.
         session.refresh(campaign, with_for_update=True)

@@ -86,7 +86,7 @@ class ProductPictures:
         campaign; an address that has changed at once.
         """
         with self._db.transaction() as session:
-            if not any(slot.asks_picks for slot in load_plan(session, campaign_id).slots):
+            if not any(slot.asks_picks for slot in load_plan(session, campaign_id).all_slots):
                 return 0
             asked = {
                 "campaign_id": campaign_id,

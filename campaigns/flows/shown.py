@@ -42,16 +42,24 @@ class Showing:
         self._easel = Easel(gallery)
         self._public_url = public_url
 
-    def last(self, campaign_id: int, send_id: int, slots: Sequence[SlotDefinition]) -> list[Choice]:
+    def last(
+        self,
+        campaign_id: int,
+        send_id: int,
+        slots: Sequence[SlotDefinition],
+        numbers: Sequence[int] | None = None,
+    ) -> list[Choice]:
         """What each slot of this send showed last, the default where it was not shown yet.
 
+        `numbers` are those of the slots in links, where they are not counted from 0.
         What was shown a moment ago is in Redis, and in PostgreSQL only when it has been drained.
         """
         # Looked for here first: what is drained in between is then found there, and never in neither.
         waiting = self._serves.shown(send_id)
-        missing = any(number not in waiting for number in range(len(slots)))
+        numbers = range(len(slots)) if numbers is None else numbers
+        missing = any(number not in waiting for number in numbers)
         seen = {**(self._stored(campaign_id, send_id) if missing else {}), **waiting}
-        return [_choice(slot, seen.get(number)) for number, slot in enumerate(slots)]
+        return [_choice(slot, seen.get(number)) for number, slot in zip(numbers, slots, strict=True)]
 
     def picture(self, slot: SlotDefinition, choice: Choice, now: datetime) -> ShownPicture:
         """The picture of a choice as it looks `now`; never raises."""

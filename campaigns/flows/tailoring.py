@@ -148,20 +148,18 @@ class Tailor:
         with self._meters.timed("pick"):
             histories, picks = self._picked(plan, rest)
             # Only what is sold out since is replaced; what was prepared beside it stays.
-            prepared = {
-                one.send.customer_id: one.send.picks or [] for one in worded if one.send.id not in done
-            }
-            picks |= self._picker.mended(prepared, histories, plan.picking)
+            missing = [one for one in worded if one.send.id not in done]
+            for arm, some in _picked_alike(plan, missing):
+                prepared = {one.send.customer_id: one.send.picks or [] for one in some}
+                picks |= self._picker.mended(prepared, histories, arm.picking)
         with self._meters.timed("copy"):
             told = {
                 one.send.id: Told(one.person, histories[one.send.customer_id], picks[one.send.customer_id])
                 for one in rest
             }
             requests = self._readers.requests(plan, told, self._clock.now())
-            if wait_for_words:
-                copies = self._shelf.copies_for(requests)
-            else:
-                copies = self._writing.known(plan, requests)
+            offline = {one.send.id for one in rest if plan.for_arm(one.send.arm).offline}
+            copies = self._copies(plan, requests, offline, wait_for_words)
         unworded: list[Unworded] = []
         for one in rest:
             request, worded_now = requests[one.send.id], copies.get(one.send.id)
@@ -172,7 +170,7 @@ class Tailor:
             number, copy, lines = worded_now
             stored = picks_to_json(request.picks, lines)
             found = _ready(plan, one, request.picks, copy, request.language, stored, number)
-            if not wait_for_words:
+            if not wait_for_words and one.send.id not in offline:
                 found = replace(found, request=request, cell=self._shelf.cell_of(request))
             ready.append(found)
         return ready, unworded
@@ -190,14 +188,36 @@ class Tailor:
         for words in self._writing.words_for(plan, requests, beat):
             yield [sends[send_id].worded(found) for send_id, found in words.items()]
 
+    def _copies(
+        self, plan: CampaignPlan, requests: dict[int, CopyRequest], offline: set[int], wait_for_words: bool
+    ) -> dict[int, Worded]:
+        """The words by send; those of arms that are written `offline` by the offline writer, at once."""
+        wanted = {send: one for send, one in requests.items() if send not in offline}
+        written = self._shelf.copies_for(wanted) if wait_for_words else self._writing.known(plan, wanted)
+        if offline:
+            written |= self._shelf.offline_for({send: requests[send] for send in sorted(offline)})
+        return written
+
     def _picked(
+        self, plan: CampaignPlan, rest: Sequence[Fit]
+    ) -> tuple[dict[int, History], dict[int, list[Pick]]]:
+        """Histories and picks by customer, as the arm of each has them picked."""
+        histories: dict[int, History] = {}
+        picks: dict[int, list[Pick]] = {}
+        for arm, some in _picked_alike(plan, rest):
+            read, picked = self._picked_in(arm, some)
+            histories |= read
+            picks |= picked
+        return histories, picks
+
+    def _picked_in(
         self, plan: CampaignPlan, rest: Sequence[Fit]
     ) -> tuple[dict[int, History], dict[int, list[Pick]]]:
         """Histories and picks by customer; who waited for words keeps the picks that these are written for."""
         stored = {one.send.id: one.send.picks for one in rest if one.send.picks and one.send.copy_id is None}
         kept = self._picker.still_fit(stored, plan.picking) if stored else {}
         anew = {one.send.customer_id: one.send.personal for one in rest if one.send.id not in kept}
-        histories, picks = self._picker.pick(anew, plan.picks, plan.picking)
+        histories, picks = self._picker.pick(anew, plan.picks, plan.picking, plan.best_sellers)
         if kept:
             waited = {one.send.customer_id: one.send.personal for one in rest if one.send.id in kept}
             histories |= self._picker.pick(waited, 0, plan.picking)[0]
@@ -207,7 +227,9 @@ class Tailor:
     def _from_store(self, plan: CampaignPlan, worded: Sequence[Fit]) -> list[Ready]:
         """Those whose picks and copy were prepared before, unless a product of them is gone or sold out since."""
         copies = self._shelf.remembered({one.send.id: (one.send.copy_id, one.send.picks) for one in worded})
-        fit = self._picker.still_fit({one.send.id: one.send.picks or [] for one in worded}, plan.picking)
+        fit: dict[int, list[Pick]] = {}
+        for arm, some in _picked_alike(plan, worded):
+            fit |= self._picker.still_fit({one.send.id: one.send.picks or [] for one in some}, arm.picking)
         ready = []
         for one in worded:
             stored, number = one.send.picks or [], one.send.copy_id or 0
@@ -228,9 +250,17 @@ def _ready(
     copy_id: int,
 ) -> Ready:
     ref = SendRef(one.send.id, plan.id, one.send.customer_id, one.send.tracked)
-    return Ready(
-        one.send, LetterFacts(ref, one.person, picks, copy, language, one.consent_since), stored, copy_id
-    )
+    facts = LetterFacts(ref, one.person, picks, copy, language, one.consent_since, one.send.arm)
+    return Ready(one.send, facts, stored, copy_id)
+
+
+def _picked_alike(plan: CampaignPlan, some: Sequence[Fit]) -> list[tuple[CampaignPlan, list[Fit]]]:
+    """Them with the plan by which their products are picked; all at once unless arms differ in just that."""
+    groups: dict[tuple[object, ...], tuple[CampaignPlan, list[Fit]]] = {}
+    for one in some:
+        arm = plan.for_arm(one.send.arm)
+        groups.setdefault((arm.picks, arm.picking, arm.best_sellers), (arm, []))[1].append(one)
+    return [*groups.values()]
 
 
 def _with_consents_of_now(send: ClaimedSend, granted: frozenset[str]) -> ClaimedSend:

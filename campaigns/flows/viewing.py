@@ -228,7 +228,7 @@ class Viewing:
     def _worded(self, plan: CampaignPlan, request: CopyRequest) -> tuple[Worded, CopyAudit | None]:
         """The words that this mail would get: those of the offline writer where a person rejected others."""
         if plan.offline:
-            known = self._shelf.offline_for({0: request})[0]
+            known: Worded | None = self._shelf.offline_for({0: request})[0]
         else:
             known = self._known(plan, {0: request}).get(0) if self._known else None
         worded = known or self._shelf.copies_for({0: request})[0]

@@ -62,7 +62,7 @@ class Warming:
         self._gallery.warm(campaign_id)
         self.products(campaign_id)
         with self._db.transaction() as session:
-            if not any(slot.asks_weather for slot in load_plan(session, campaign_id).slots):
+            if not any(slot.asks_weather for slot in load_plan(session, campaign_id).all_slots):
                 return 0
             homes = session.execute(_HOMES, {"campaign_id": campaign_id}).all()
         places = {Place(latitude, longitude, "home") for latitude, longitude in homes}
@@ -73,7 +73,7 @@ class Warming:
     def products(self, campaign_id: int) -> int:
         """The products that its slots can show or look at, and their pictures; returns how many there are."""
         with self._db.transaction() as session:
-            slots = load_plan(session, campaign_id).slots
+            slots = load_plan(session, campaign_id).all_slots
             keys: list[int | str] = sorted({sku for slot in slots for sku in slot.skus})
             if any(slot.asks_picks for slot in slots):
                 asked = {"campaign_id": campaign_id, "most": MOST_PRODUCTS}

@@ -104,7 +104,7 @@ def judge(trials: Sequence[Trials], arms: int) -> Judged:
             ArmJudged(
                 arm, mails, sum(t.wins for t in counted[arm]),
                 _rate(trials, arms, arm), float(low), float(high), float(best[arm]), float(loss[arm]),
-                posterior.mean - known[0].mean, diff_low, diff_high,
+                float(posterior.mean - known[0].mean), diff_low, diff_high,
             )
         )  # fmt: skip
     seen = bool(judged) and all(one.mails for one in judged)
@@ -118,7 +118,7 @@ def posteriors(trials: Sequence[Trials], arms: int) -> list[Beta]:
     if not len(mails):
         return [Beta(0.5, 0.5)] * arms
     if len(mails) == 1:
-        return [Beta(0.5 + w, 0.5 + n - w) for n, w in zip(mails[0], wins[0], strict=True)]
+        return [Beta(float(0.5 + w), float(0.5 + n - w)) for n, w in zip(mails[0], wins[0], strict=True)]
     weights = _weights(mails)
     rate = weights @ (wins / mails)
     # No wave of an arm is sure of a rate of 0 or 1, and so adds some doubt.
@@ -126,7 +126,7 @@ def posteriors(trials: Sequence[Trials], arms: int) -> list[Beta]:
     smooth = (wins + centre) / (mails + 1)
     doubt = (weights**2) @ (smooth * (1 - smooth) / mails)
     worth = np.minimum(mails.sum(0), centre * (1 - centre) / doubt)
-    return [Beta(0.5 + r * n, 0.5 + (1 - r) * n) for r, n in zip(rate, worth, strict=True)]
+    return [Beta(float(0.5 + r * n), float(0.5 + (1 - r) * n)) for r, n in zip(rate, worth, strict=True)]
 
 
 def best_and_loss(known: Sequence[Beta]) -> tuple[Floats, Floats]:
@@ -208,9 +208,9 @@ def _by_wave(trials: Sequence[Trials], arms: int) -> tuple[Floats, Floats]:
     for t in trials:
         mails[at[t.wave], t.arm] += t.mails
         wins[at[t.wave], t.arm] += t.wins
-    whole = (mails > 0).all(axis=1)
     if len(waves) == 1:
-        whole[:] = True
+        return mails, wins
+    whole = (mails > 0).all(axis=1)
     return mails[whole], wins[whole]
 
 
