@@ -108,6 +108,7 @@ def sweep() -> None:
     """Find what was lost on the way."""
     here = runtime()
     here.unsubscribing.catch_up()
+    here.series.run_due()  # before the sweep, which starts what is due
     here.recovery.sweep()
     here.self_pause.run()
 

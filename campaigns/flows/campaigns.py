@@ -31,6 +31,8 @@ from campaigns.flows.hosting import keep_pictures
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.preflight_report import PreflightReport
 from campaigns.flows.self_pause import BY
+from campaigns.flows.series import begin_series, end_series
+from campaigns.flows.starting import refuse_if_it_comes_again, refuse_if_over, start_of
 from campaigns.models import Campaign, CampaignStatus, CampaignTransition
 from campaigns.opentime.slots.slots import parse_slots
 from campaigns.recommend.rules_check import check_terms
@@ -126,7 +128,8 @@ class Campaigns:
                 picking=description.picking.as_json(),
                 copy=description.copy_terms.as_json(),
                 status=CampaignStatus.DRAFT.value,
-                scheduled_at=None if isinstance(start, str) else start,
+                scheduled_at=start_of(description.delivery, None if isinstance(start, str) else start),
+                recurrence=description.series.as_json() if description.series else None,
             )
             session.add(campaign)
             session.flush()
@@ -143,6 +146,7 @@ class Campaigns:
             campaign = get_campaign(session, campaign_id)
             draft = campaign.status == CampaignStatus.DRAFT
             if draft:
+                refuse_if_over(campaign, self._clock.now())
                 check_budget(CopyTerms.from_json(campaign.copy), self._prices)
                 refuse_open_samples(session, campaign)
             audience = self._estimate(session, campaign)
@@ -156,7 +160,9 @@ class Campaigns:
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id, lock=True)
             self._move(session, campaign, CampaignStatus.APPROVED, by)
-            if campaign.scheduled_at is not None:
+            if campaign.recurrence is not None:
+                begin_series(session, campaign, self._clock.now(), by)
+            elif campaign.scheduled_at is not None:
                 self._move(session, campaign, CampaignStatus.SCHEDULED, by)
 
     def copy_warnings(self, campaign_id: int) -> list[str]:
@@ -171,6 +177,7 @@ class Campaigns:
             raise BadInput("needs a time zone, such as 2026-12-01T09:00+01:00", where="at")
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id, lock=True)
+            refuse_if_it_comes_again(campaign)
             campaign.scheduled_at = at
             self._move(session, campaign, CampaignStatus.SCHEDULED, by)
 
@@ -183,6 +190,7 @@ class Campaigns:
             campaign = get_campaign(session, campaign_id, lock=True)
             if campaign.status in _RUNNING or campaign.status == CampaignStatus.SENT:
                 return
+            refuse_if_it_comes_again(campaign)
             self._move(session, campaign, CampaignStatus.PLANNING, by)
             campaign.started_at = self._clock.now()
             unseen = gone_since_approval(session, campaign, self._writer, self._clock.now())
@@ -235,6 +243,7 @@ class Campaigns:
             self._move(session, campaign, target, by, why)
             if target is CampaignStatus.CANCELLED:
                 campaign.finished_at = self._clock.now()
+                end_series(session, campaign_id, campaign.finished_at, by)
 
     def _move(
         self, session: UnitOfWork, campaign: Campaign, target: CampaignStatus, by: str, why: str = ""

@@ -7,11 +7,12 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from campaigns.copywriting.terms import CopyTerms
 from campaigns.core.described_file import SenderLine, check_described, read_toml
 from campaigns.delivery.terms import DeliveryTerms
+from campaigns.flows.recurrence import Recurrence
 from campaigns.recommend.rules_file import PickingTerms
 
 
@@ -41,8 +42,18 @@ class CampaignFile(BaseModel):
     slots: list[dict[str, Any]] = Field(default_factory=list, max_length=20)
     schedule: Schedule = Field(default_factory=Schedule)
     delivery: DeliveryTerms = Field(default_factory=DeliveryTerms)
+    series: Recurrence | None = None
     picking: PickingTerms = Field(default_factory=PickingTerms)
     copy_terms: CopyTerms = Field(default_factory=CopyTerms, alias="copy")
+
+    @model_validator(mode="after")
+    def _one_way_of_telling_when(self) -> CampaignFile:
+        told = not isinstance(self.schedule.start, str) or self.delivery.local_date is not None
+        if self.series is not None and (told or self.delivery.local_time is not None):
+            raise ValueError(
+                "series: says when it comes; leave out schedule.start, delivery.local_time and delivery.local_date"
+            )
+        return self
 
     @field_validator("brief", mode="before")
     @classmethod

@@ -16,25 +16,12 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, Conflict, NotFound, Refused
 from campaigns.flows.audit import record
+from campaigns.flows.campaign_content import content_of
 from campaigns.flows.draft_sections.section import Problem, Problems, Section
 from campaigns.flows.plans import get_campaign
 from campaigns.models import Campaign, CampaignDraft, CampaignStatus
 
 LONGEST_NAME = 200
-# What a copy does not take along: its number, its life so far, and what was worked out for it.
-_OF_ITS_LIFE = frozenset(
-    {
-        *("id", "status", "created_at", "scheduled_at", "started_at", "finished_at", "audience_size"),
-        *(
-            "summary",
-            "sends_dropped_at",
-            "engagement_at",
-            "copy_forecast",
-            "samples_due_at",
-            "forecast_due_at",
-        ),
-    }
-)
 # Who sends is seldom another one: a new campaign begins with what the last one said.
 _AS_LAST_TIME = ("sender", "reply_to", "postal_address")
 
@@ -118,11 +105,7 @@ class Drafts:
         """
         with self._db.transaction() as session:
             before = get_campaign(session, campaign_id)
-            kept = {
-                column.key: getattr(before, column.key)
-                for column in Campaign.__mapper__.column_attrs
-                if column.key not in _OF_ITS_LIFE
-            }
+            kept = content_of(before)
             kept["name"] = f"Copy of {before.name}"[:LONGEST_NAME]
             copy = Campaign(**kept)
             number = self._begin(session, copy, by, {"of": campaign_id})

@@ -22,8 +22,8 @@ class SeriesState(StrEnum):
 class Series(Base):
     """The life of a campaign that has a `recurrence`, from its approval on; the rule itself stands in the campaign.
 
-    `next_at` is when the scheduler makes the next run, null where none is to come; `next_for` is the occurrence
-    that it is for. `handled` counts the occurrences that came, whether a run was made of them or they were skipped.
+    `next_at` is when the scheduler makes the next run, null where none is to come. `handled` counts the
+    occurrences that came, whether a run was made of them or they were skipped.
     """
 
     __tablename__ = "series"
@@ -32,7 +32,6 @@ class Series(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
     state: Mapped[str] = mapped_column(Text, server_default=SeriesState.ACTIVE.value)
     next_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    next_for: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     handled: Mapped[int] = mapped_column(Integer, server_default="0")
     approved_by: Mapped[Words]
     changed_by: Mapped[Words]

@@ -42,7 +42,6 @@ def _series() -> None:
         sa.Column("campaign_id", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), server_default="active", nullable=False),
         sa.Column("next_at", MOMENT, nullable=True),
-        sa.Column("next_for", MOMENT, nullable=True),
         sa.Column("handled", sa.Integer(), server_default="0", nullable=False),
         sa.Column("approved_by", sa.Text(), server_default="", nullable=False),
         sa.Column("changed_by", sa.Text(), server_default="", nullable=False),
