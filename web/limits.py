@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -22,6 +23,8 @@ from campaigns.runtime import Runtime
 from web.parts import caller_key, runtime
 
 SIGN_IN_LIMIT = "10 per minute; 60 per hour"
+NAME_LIMIT = "10 per 5 minutes; 100 per day"
+CODE_LIMIT = "5 per minute; 20 per hour; 60 per day"
 API_LIMIT = "600 per minute"
 WRONG_KEY_LIMIT = "30 per minute; 200 per hour"
 
@@ -58,6 +61,12 @@ def may(limit: str, subject: str, *key: str) -> bool:
     """
     kept: _Limits = current_app.extensions[_EXTENSION]
     return kept.take(limit, subject, *key)
+
+
+def forgive(limit: str, subject: str, *key: str) -> None:
+    """Begin to count from nothing again, for who has shown to be no guesser."""
+    kept: _Limits = current_app.extensions[_EXTENSION]
+    kept.forget(limit, subject, *key)
 
 
 def install(app: Flask, parts: Runtime) -> None:
@@ -106,6 +115,13 @@ class _Limits:
             return all(self.limiter.limiter.hit(item, *counted) for item in parse_many(limit))
         except (redis.RedisError, OSError):
             return all(self._own.hit(item, *counted) for item in parse_many(limit))
+
+    def forget(self, limit: str, subject: str, *key: str) -> None:
+        counted = (subject, hashed(*key))
+        for item in parse_many(limit):
+            self._own.clear(item, *counted)
+            with suppress(redis.RedisError, OSError):
+                self.limiter.limiter.clear(item, *counted)
 
 
 def hashed(*key: str) -> str:

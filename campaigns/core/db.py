@@ -83,7 +83,14 @@ class Database:
         self.statements = 0
         """Statements of this process so far."""
         told = {name: value for name, value in _CLIENT.items() if name not in self.url.query}
-        self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=10, connect_args=told)
+        self.engine = create_engine(
+            # Parameters are addresses and names of people: they stay out of what a failing statement says.
+            self.url,
+            pool_size=pool_size,
+            max_overflow=10,
+            connect_args=told,
+            hide_parameters=True,
+        )
         _ask_idle_connections(self.engine)
         event.listen(self.engine, "connect", _notice_vanished_clients)
         event.listen(self.engine, "before_cursor_execute", self._count)

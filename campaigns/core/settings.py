@@ -23,6 +23,7 @@ from campaigns.core.zones import zone_named
 
 _MINIMUM_SECRET = 32
 _DOMAIN = re.compile(r"(?=.{4,190}\Z)(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 _CONTACT = re.compile(r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+\.[!-~]+")
 
 
@@ -245,7 +246,7 @@ class Settings(BaseSettings):
     @classmethod
     def _origins_are_web_addresses(cls, value: str) -> str:
         found = [one.strip().rstrip("/").lower() for one in value.split(",") if one.strip()]
-        if any(not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", one) for one in found):
+        if not all(map(_ORIGIN.fullmatch, found)):
             raise ValueError("must be origins such as https://shop.example, comma-separated")
         return ",".join(found)
 

@@ -23,6 +23,13 @@ def csrf(client: FlaskClient, path: str) -> str:
     return found[1]
 
 
+def filled(blank: re.Match[str]) -> str:
+    """Something that fits a blank of a rule: a number, or the first of those that it takes."""
+    if blank[1] == "any":
+        return blank[2].split(",")[0].strip(" '\"")
+    return "1" if blank[1] == "int" else "approve"
+
+
 def choose(client: FlaskClient, path: str, **changes: str) -> int:
     form = {
         "name": NAME,
@@ -138,9 +145,7 @@ def test_every_page_of_the_console_asks_to_sign_in(app: Flask, client: FlaskClie
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.startswith("console.") or rule.endpoint.startswith("console.signin."):
             continue
-        url = re.sub(
-            r"<(\w+:|any\([^)]*\):)?(\w+)>", lambda found: "1" if found[1] == "int:" else "approve", rule.rule
-        )
+        url = re.sub(r"<(?:(\w+)(?:\(([^)]*)\))?:)?\w+>", filled, rule.rule)
         if "GET" in (rule.methods or ()):
             response = client.get(url)
         else:

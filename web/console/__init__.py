@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from web.console import access, campaigns, copy, editor, outbox, preflight, preview, progress, report, signin
+from web.console import (
+    access,
+    account,
+    audit,
+    campaigns,
+    copy,
+    editor,
+    outbox,
+    people,
+    preflight,
+    preview,
+    progress,
+    report,
+    signin,
+)
+from web.console.users import person
+from web.parts import runtime
 from web.security import CONSOLE_PATH
 
 blueprint = Blueprint("console", __name__, url_prefix=CONSOLE_PATH)
-for _pages in (signin, campaigns, progress, preflight, preview, report, copy, editor, outbox):
+_PAGES = (
+    signin,
+    account,
+    people,
+    audit,
+    campaigns,
+    progress,
+    preflight,
+    preview,
+    report,
+    copy,
+    editor,
+    outbox,
+)
+for _pages in _PAGES:
     blueprint.register_blueprint(_pages.blueprint)
 
 
@@ -20,5 +50,9 @@ def _ask_to_sign_in() -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    if request.blueprint != "console.account" and person().owes_second_factor(
+        runtime().settings.require_totp
+    ):
+        return redirect(url_for("console.account.second_factor"))
     access.refuse_unmarked()
     return None

@@ -31,7 +31,7 @@ class Tab:
     endpoint: str
     least: Role = Role.VIEWER
     statuses: tuple[str, ...] | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
     shown: Callable[[Mapping[str, Any]], bool] = lambda campaign: True
 
 

@@ -55,6 +55,9 @@ MAIN: tuple[Entry, ...] = (
 """The main menu, in its order: Campaigns, Segments, Import, Customers, Calendar, Reports, Recommender."""
 
 PERSONAL: tuple[Entry, ...] = (
+    Entry("Account", "console.account.account", ("console.account",)),
+    Entry("People", "console.people.index", ("console.people",), Role.ADMIN),
+    Entry("Audit log", "console.audit.index", ("console.audit",), Role.APPROVER),
     Entry(
         "Outbox", "console.outbox.index", ("console.outbox",), shown=lambda: not runtime().settings.smtp_url
     ),

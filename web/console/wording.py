@@ -8,7 +8,9 @@ from typing import Any
 
 from flask import Flask
 
+from web.console.audit_words import install_audit_filters
 from web.console.copy_words import install_copy_filters
+from web.console.segment_words import segment_words
 
 STATUS_WORDS: Mapping[str, str] = {
     "draft": "Draft",
@@ -80,41 +82,6 @@ _CONDITIONS: Mapping[str, str] = {
     "in_stock": "while {} is in stock",
     "sold_out": "when {} is sold out",
 }
-
-
-def segment_words(tree: Mapping[str, Any]) -> str:
-    """A segment's tree of rules as one phrase."""
-    if not tree:
-        return "everybody who may be mailed"
-    [(name, value)] = tree.items()
-    if name in ("all", "any"):
-        inner = [segment_words(rule) for rule in value]
-        joined = (" and " if name == "all" else " or ").join(inner)
-        return f"({joined})" if len(inner) > 1 else joined
-    if name == "not":
-        return f"not ({segment_words(value)})"
-    return _rule_words(name, value)
-
-
-def _rule_words(name: str, value: Any) -> str:
-    if name in ("bought", "not_bought"):
-        what = [_either(value[key]) for key in ("category", "sku", "brand", "tag") if key in value]
-        verb = "bought" if name == "bought" else "did not buy"
-        return f"{verb} {' from '.join(what) or 'anything'}{_within(value)}"
-    if name == "total_spent":
-        least = f" at least {value['at_least']}" if "at_least" in value else ""
-        most = f" at most {value['at_most']}" if "at_most" in value else ""
-        return f"spent{least}{most}{_within(value)}"
-    begin = {"country": "lives in", "language": "reads", "has_purpose": "agreed to", "tag": "is tagged"}
-    return f"{begin.get(name, name)} {_either(value)}"
-
-
-def _within(value: Mapping[str, Any]) -> str:
-    return f" in the last {value['within_days']} days" if "within_days" in value else ""
-
-
-def _either(value: Any) -> str:
-    return " or ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def when_words(when: Mapping[str, Any]) -> str:
@@ -194,6 +161,7 @@ def install_filters(app: Flask) -> None:
     ):
         app.add_template_filter(function, name)
     install_copy_filters(app)
+    install_audit_filters(app)
     app.add_template_global(STATUS_WORDS, "STATUS_WORDS")  # type: ignore[arg-type]
     app.add_template_global(CAMPAIGN_KINDS, "CAMPAIGN_KINDS")  # type: ignore[arg-type]
     app.add_template_global(SLOT_KINDS, "SLOT_KINDS")  # type: ignore[arg-type]
