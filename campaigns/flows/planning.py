@@ -99,7 +99,7 @@ class Planning:
             wall = wall_times(terms, now, self._zone)
             next_time = terms.local_time if wall is None else None
             shares = begin_experiment(session, campaign, now)
-            freeze_audience(session, contact, segment, now, next_time, self._zone, wall=wall, shares=shares)
+            freeze_audience(session, contact, segment, now, next_time, self._zone, shares, wall)
             by_status = count_sends(session, campaign.id)
         # Locked only now, and looked at again: from here on a pause waits for us, for some milliseconds.
         session.refresh(campaign, with_for_update=True)
