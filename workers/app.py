@@ -70,6 +70,8 @@ _ROUTES: dict[str, Any] = {
     "tailormail.copy*": {"queue": "copy"},
     "tailormail.send*": {"queue": "send"},
     "tailormail.notices": {"queue": "send"},
+    "tailormail.test_mails": {"queue": "send"},
+    "tailormail.preflights": {"queue": "pick"},
     "tailormail.forget": {"queue": "plan"},
     "tailormail.feedback*": {"queue": "feedback"},
     "tailormail.open_states": {"queue": "feedback"},
@@ -90,6 +92,14 @@ _SCHEDULE: dict[str, Any] = {
     "notices": {
         "task": "tailormail.notices",
         "schedule": NOTICE_SECONDS,
+    },
+    "test_mails": {
+        "task": "tailormail.test_mails",
+        "schedule": SAMPLES_SECONDS,
+    },
+    "preflights": {
+        "task": "tailormail.preflights",
+        "schedule": SAMPLES_SECONDS,
     },
     "copy_samples": {
         "task": "tailormail.copy_samples",

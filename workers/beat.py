@@ -28,6 +28,7 @@ _FREQUENT = {
     "tailormail.erasures": "feedback",
     "tailormail.provider_payloads": "feedback",
     "tailormail.notices": "send",
+    "tailormail.webhooks": "feedback",
 }
 
 

@@ -24,6 +24,7 @@ from campaigns.audience.suppression import ERASED, bury_external_id, suppress
 from campaigns.core.crypto import CannotDecrypt, KeyRing
 from campaigns.models import (
     Campaign,
+    ClickHours,
     ConsentEntry,
     ContactPreference,
     CopyCell,
@@ -32,8 +33,10 @@ from campaigns.models import (
     Erasure,
     Event,
     Favourite,
+    Message,
     Notice,
     OrderLine,
+    OrderReturn,
     ProviderPayload,
     Send,
     SendResolution,
@@ -42,6 +45,7 @@ from campaigns.models import (
     Signup,
     SlotServe,
     Suppression,
+    TestMail,
     WrittenCopyRow,
 )
 from campaigns.models.copy import salt_of
@@ -97,6 +101,7 @@ def _erase(session: Session, keyring: KeyRing, customer: Customer, at: datetime)
     _forget_choices(session, own, sends, hmacs)
     _blank_words(session, own, sends)
     session.execute(delete(OrderLine).where(OrderLine.customer_id == own))
+    session.execute(delete(OrderReturn).where(OrderReturn.customer_id == own))
     _blank_evidence(session, own)
     shell = {**BLANKED, "external_id": f"erased-{own}", "erased_at": at, "updated_at": at}
     session.execute(update(Customer).where(Customer.id == own).values(shell))
@@ -125,11 +130,13 @@ def _suppress_address(session: Session, keyring: KeyRing, customer: Customer, at
 
 def _forget_choices(session: Session, own: int, sends: list[tuple[int, int]], hmacs: list[bytes]) -> None:
     """What the person chose, liked, asked for, looked at, was shown and was told; and what providers told of them."""
-    for table in (ContactPreference, Favourite, EngagementState, Signal):
+    for table in (ContactPreference, Favourite, EngagementState, Signal, ClickHours):
         session.execute(delete(table).where(table.customer_id == own))
     session.execute(delete(SlotServe).where(tuple_(SlotServe.campaign_id, SlotServe.send_id).in_(sends)))
     session.execute(delete(Notice).where((Notice.customer_id == own) | Notice.email_hmac.in_(hmacs)))
     session.execute(delete(Signup).where(Signup.email_hmac.in_(hmacs)))
+    session.execute(delete(Message).where((Message.customer_id == own) | Message.email_hmac.in_(hmacs)))
+    session.execute(delete(TestMail).where((TestMail.customer_id == own) | TestMail.email_hmac.in_(hmacs)))
     mails = tuple_(ProviderPayload.campaign_id, ProviderPayload.send_id).in_(sends)
     # Emptied and not deleted: the same message may come once more, and must be known again.
     told = update(ProviderPayload).where((ProviderPayload.customer_id == own) | mails)

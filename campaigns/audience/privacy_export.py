@@ -21,6 +21,7 @@ from campaigns.audience.suppression import suppressed_by
 from campaigns.core.crypto import KeyRing
 from campaigns.models import (
     Campaign,
+    ClickHours,
     ConsentEntry,
     ConsentState,
     ContactPreference,
@@ -34,6 +35,7 @@ from campaigns.models import (
     SendResolution,
     Signal,
     SlotServe,
+    TestMail,
     WrittenCopyRow,
 )
 from campaigns.models.copy import assembled_fields, line_ids
@@ -60,6 +62,7 @@ def export_customer(session: Session, keyring: KeyRing, customer: Customer, at: 
         "contact_preferences": rows_of(session, _wishes(own)),
         "favourites": rows_of(session, _favourites(own)),
         "engagement": rows_of(session, _engagement(own)),
+        "click_hours": rows_of(session, _click_hours(own)),
         "orders": rows_of(session, _orders(own)),
         "signals": rows_of(session, _signals(own)),
         "consents": rows_of(session, _consents(own)),
@@ -67,6 +70,7 @@ def export_customer(session: Session, keyring: KeyRing, customer: Customer, at: 
         "sends": _mails(session, own),
         "resolutions": rows_of(session, _resolutions(own)),
         "pictures_shown": rows_of(session, _pictures(own)),
+        "test_mails": rows_of(session, _test_mails(keyring, own, email)),
         "events": rows_of(session, _events(own, keys_of_sends(session, own))),
     }
 
@@ -103,6 +107,14 @@ def _wishes(own: int) -> Executable:
     return select(*columns).where(chosen.customer_id == own)
 
 
+def _test_mails(keyring: KeyRing, own: int, email: str) -> Executable:
+    """Tests that showed this person's mail to the shop's own people, and those that came to their address."""
+    tested = TestMail
+    theirs = (tested.customer_id == own) | tested.email_hmac.in_(keyring.address_hmacs(email) if email else [])
+    columns = (tested.campaign_id, tested.state, tested.asked_at, tested.ended_at)
+    return select(*columns).where(theirs).order_by(tested.id)
+
+
 def _favourites(own: int) -> Executable:
     liked = Favourite
     return (
@@ -110,6 +122,12 @@ def _favourites(own: int) -> Executable:
         .where(liked.customer_id == own)
         .order_by(liked.kind, liked.value)
     )
+
+
+def _click_hours(own: int) -> Executable:
+    counted = ClickHours
+    columns = (counted.clicks.label("clicks_by_hour"), counted.ranked.label("best_hours"), counted.counted_at)
+    return select(*columns).where(counted.customer_id == own)
 
 
 def _engagement(own: int) -> Executable:
@@ -122,7 +140,7 @@ def _orders(own: int) -> Executable:
     return (
         select(
             OrderLine.order_id, Product.sku, Product.title, OrderLine.quantity, OrderLine.unit_price,
-            OrderLine.ordered_at,
+            OrderLine.ordered_at, OrderLine.returned,
         )
         .join(Product, Product.id == OrderLine.product_id)
         .where(OrderLine.customer_id == own)

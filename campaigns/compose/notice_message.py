@@ -1,10 +1,11 @@
-"""A notice as a message: what RFC 3834 asks of mails that nobody typed, and nothing of a campaign's headers."""
+"""A notice, or a message of a shop's program, as mail: what RFC 3834 asks, and nothing of a campaign's headers."""
 
 from __future__ import annotations
 
 from campaigns.compose.dkim import DkimSigner
 from campaigns.compose.header_fields import bare_address, date_of, header_words, identifier, mailbox
 from campaigns.compose.mime import assembled
+from campaigns.compose.message_template import MessageContent
 from campaigns.compose.notices import RenderedNotice
 from campaigns.compose.quoted import quoted
 from campaigns.compose.template import WireMail
@@ -25,12 +26,13 @@ def notice_message_id(signer: Signer, notice_id: int, sender: str) -> str:
 
 
 def build_notice(
-    notice: RenderedNotice,
+    notice: RenderedNotice | MessageContent,
     sender: tuple[str, str],
     recipient: str,
     message_id: str,
     clock: Clock,
     dkim: DkimSigner | None = None,
+    reply_to: str = "",
 ) -> bytes:
     """The whole message with CRLF line ends, dated now, signed if there is a signer; as `mime.build_message`.
 
@@ -47,6 +49,7 @@ def build_notice(
         "Date: " + date_of(int(clock.now().timestamp())),
         f"Message-ID: <{identifier(message_id, 'message_id')}>",
         "From: " + mailbox(*sender, "From"),
+        *(["Reply-To: " + bare_address(reply_to, "reply_to")] if reply_to else []),
         "Auto-Submitted: auto-generated",
         "MIME-Version: 1.0",
     ]

@@ -234,7 +234,7 @@ def _load(name: str, root: Path | None) -> MailTemplate:
     mjml, text = _read(folder, "mail.mjml.j2", name), _read(folder, "mail.txt.j2", name)
     check_statements(mjml, f"{name}/mail.mjml.j2")
     check_statements(text, f"{name}/mail.txt.j2")
-    return MailTemplate(name, facts, (_to_html(mjml, f"{name}/mail.mjml.j2"), text))
+    return MailTemplate(name, facts, (mjml_to_html(mjml, f"{name}/mail.mjml.j2"), text))
 
 
 def _read(folder: Traversable, file: str, name: str) -> str:
@@ -265,7 +265,7 @@ def _blanks_of(phrase: str) -> set[str]:
     return {blank for _, blank, _, _ in Formatter().parse(phrase) if blank is not None}
 
 
-def _to_html(source: str, where: str) -> str:
+def mjml_to_html(source: str, where: str) -> str:
     """MJML to HTML with its Jinja untouched; fails when MJML dropped or repeated a Jinja statement."""
     try:
         output = mrml.to_html(source, render_options=_RENDERING)

@@ -77,6 +77,12 @@ METERS: dict[str, Meter] = {
     "notices": Meter(
         "Notices by kind and by how handing them over ended (sent, deferred ...).", ("kind", "outcome")
     ),
+    "messages": Meter(
+        "Messages of programs by how handing them over ended (sent, deferred ...).", ("outcome",)
+    ),
+    "webhooks": Meter(
+        "Deliveries of webhooks by how they ended (delivered, failed, given_up).", ("outcome",)
+    ),
     "serves_drained": Meter("Open-time pictures served, as far as they are in the database."),
     "unsubscribes_put_by": Meter("Unsubscribes that were written to disk because PostgreSQL was away."),
     "serves_spooled": Meter("Open-time pictures whose record went to disk because Redis was away."),

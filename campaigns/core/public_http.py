@@ -34,13 +34,15 @@ Resolve = Callable[[str, int], Sequence[str]]
 class Question:
     """One question to a server: within `seconds`, all redirects and the reading of the answer included.
 
-    `redirects` are the most that are followed: 0 where only this very host is believed.
+    `redirects` are the most that are followed: 0 where only this very host is believed. `body` goes along, to each
+    host that is asked.
     """
 
     seconds: float
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     redirects: int = _MOST_REDIRECTS
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class PublicHttp:
                         question.method,
                         _url_at(address, target),
                         headers=self._headers(target, question),
+                        data=question.body,
                         timeout=seconds,
                         allow_redirects=False,
                         stream=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import or_, select, tuple_
@@ -11,17 +12,19 @@ from campaigns.audience.customers import address_of
 from campaigns.audience.privacy_export import plain, rows_of
 from campaigns.audience.privacy_rows import keys_of_sends
 from campaigns.core.crypto import CannotDecrypt, KeyRing
+from campaigns.flows.messages import CONTENT_CONTEXT
 from campaigns.flows.payload_store import payload_of
 from campaigns.flows.signing_up import NAME_CONTEXT
-from campaigns.models import Customer, Notice, ProviderPayload, Signup, SignupForm
+from campaigns.models import Customer, Message, Notice, ProviderPayload, Signup, SignupForm
 
 
 def sealed_parts(session: Session, keyring: KeyRing, customer: Customer) -> dict[str, Any]:
-    """{notices, signups, provider_messages}, ready for JSON."""
+    """{notices, messages, signups, provider_messages}, ready for JSON."""
     email = address_of(keyring, customer)
     hmacs = keyring.address_hmacs(email) if email else []
     return {
         "notices": _notices(session, customer.id, hmacs),
+        "messages": _sent_messages(session, keyring, customer.id, hmacs),
         "signups": _signups(session, keyring, hmacs),
         "provider_messages": _messages(session, keyring, customer.id),
     }
@@ -33,6 +36,19 @@ def _notices(session: Session, own: int, hmacs: list[bytes]) -> list[dict[str, A
     columns = (notice.kind, notice.language, notice.created_at, notice.outcome, notice.sent_at)
     mine = or_(notice.customer_id == own, notice.email_hmac.in_(hmacs))
     return rows_of(session, select(*columns).where(mine).order_by(notice.id))
+
+
+def _sent_messages(session: Session, keyring: KeyRing, own: int, hmacs: list[bytes]) -> list[dict[str, Any]]:
+    """What the shop's programs sent, as it was read."""
+    mine = or_(Message.customer_id == own, Message.email_hmac.in_(hmacs))
+    told = []
+    for row in session.scalars(select(Message).where(mine).order_by(Message.id)):
+        names = ("category", "template", "status", "reason", "created_at", "ended_at")
+        subject = text = ""
+        if row.content_cipher:
+            subject, _, text = json.loads(keyring.decrypt(row.content_cipher, CONTENT_CONTEXT))
+        told.append({**{name: plain(getattr(row, name)) for name in names}, "subject": subject, "text": text})
+    return told
 
 
 def _signups(session: Session, keyring: KeyRing, hmacs: list[bytes]) -> list[dict[str, Any]]:

@@ -37,6 +37,11 @@ _URGENT = """
             order by s.campaign_id, s.id limit 1) is not null)
     limit 1
 """
+_MESSAGES = """
+    select 1 from messages
+    where status = 'queued' and next_try_at <= %(now)s and claimed_until is null
+    order by next_try_at, id limit 1
+"""
 _STARTING = """
     select 1 from campaigns where status = 'planning' and delivery @> '{"urgent": true}' limit 1
 """
@@ -58,8 +63,13 @@ def running(session: Session) -> list[Turn]:
 
 
 def urgent_waits(session: Session, now: datetime, but_for: Collection[int] = ()) -> bool:
-    """Whether an urgent campaign, `but_for` these, has sends that nobody has taken and that may go now."""
-    return bool(rows(session, _URGENT, {"now": now, "but_for": list(but_for)}))
+    """Whether an urgent campaign, `but_for` these, has sends that nobody has taken and that may go now; or whether a
+    message of a program waits (flows/message_sending.py), which every worker sends before all else.
+    """
+    return bool(
+        rows(session, _URGENT, {"now": now, "but_for": list(but_for)})
+        or rows(session, _MESSAGES, {"now": now})
+    )
 
 
 def urgent_starts(session: Session) -> bool:
