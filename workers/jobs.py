@@ -48,6 +48,12 @@ class CeleryJobs:
     def judge_models(self) -> None:
         self._app.send_task("tailormail.judge_models")
 
+    def run_preflights(self) -> None:
+        self._app.send_task("tailormail.preflights")
+
+    def send_test_mails(self) -> None:
+        self._app.send_task("tailormail.test_mails")
+
     def train(self) -> None:
         self._app.send_task("tailormail.train")
 

@@ -14,10 +14,12 @@ from campaigns.core.domains import a_labels
 from campaigns.core.errors import BadInput, BadToken
 from campaigns.core.tokens import Signer
 
-_KIND = "message-id"
+_KIND, _TEST_KIND = "message-id", "test-message-id"
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*")
 # At most 18 digits a number: whatever a stranger writes fits PostgreSQL's bigint.
 _OURS = re.compile(r"<?([1-9][0-9]{0,17})\.([1-9][0-9]{0,17})\.([0-9a-f]{16})@[^\s<>@]{1,253}>?")
+
+_TESTS = re.compile(r"<?test\.([1-9][0-9]{0,17})\.[1-9][0-9]{0,17}\.[0-9a-f]{16}@[^\s<>@]{1,253}>?")
 
 
 def message_id(signer: Signer, campaign_id: int, send_id: int, domain: str) -> str:
@@ -27,6 +29,24 @@ def message_id(signer: Signer, campaign_id: int, send_id: int, domain: str) -> s
         BadInput: `domain` is no domain.
     """
     return f"{campaign_id}.{send_id}.{signer.code(_KIND, campaign_id, send_id)}@{ascii_domain(domain)}"
+
+
+def trial_message_id(signer: Signer, customer_id: int, test_id: int, domain: str) -> str:
+    """The Message-ID of a test mail, without brackets; nobody takes it for that of a send.
+
+    It names whose mail it shows, so that an erasure finds it where mail is captured.
+
+    Raises:
+        BadInput: `domain` is no domain.
+    """
+    code = signer.code(_TEST_KIND, customer_id, test_id)
+    return f"test.{customer_id}.{test_id}.{code}@{ascii_domain(domain)}"
+
+
+def customer_tested(text: str) -> int | None:
+    """The customer whose mail the test mail of this Message-ID shows; None for what is no test mail's."""
+    found = _TESTS.fullmatch(text)
+    return int(found[1]) if found else None
 
 
 def message_ids(signer: Signer, campaign_id: int, send_id: int, domain: str) -> list[str]:

@@ -19,13 +19,16 @@ from campaigns.compose.template import WireMail
 from campaigns.core.clock import Clock
 from campaigns.core.errors import BadInput
 
+TEST_HEADER = "X-Tailormail-Test"
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """Everything around the words of one mail.
 
     `message_id` and `list_id` come without angle brackets; `feedback_id` has at most four fields divided
-    by colons (Gmail's feedback loop); `unsubscribe_mailto` is an address; `reply_to` may be empty.
+    by colons (Gmail's feedback loop); `unsubscribe_mailto` is an address; `reply_to` may be empty. `test` says so in
+    a header of its own.
     """
 
     subject: str
@@ -39,13 +42,14 @@ class Envelope:
     unsubscribe_mailto: str
     feedback_id: str
     reply_to: str = ""
+    test: bool = False
 
 
 @lru_cache(maxsize=1024)
-def feedback_id(campaign_id: int, sender: str) -> str:
+def feedback_id(campaign_id: int, sender: str, kind: str = "marketing") -> str:
     """Feedback-ID `campaign:kind:system:sender`; Gmail groups complaints by each of them."""
     name = re.sub(r"[^a-z0-9]+", "-", sender.lower()).strip("-")
-    return f"campaign-{campaign_id}:marketing:tailormail:{name[:15] or 'sender'}"
+    return f"campaign-{campaign_id}:{kind}:tailormail:{name[:15] or 'sender'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,7 @@ def _headers(envelope: Envelope, clock: Clock) -> list[str]:
             envelope.list_id,
             envelope.feedback_id,
         ),
+        *([f"{TEST_HEADER}: yes"] if envelope.test else []),
     ]
 
 

@@ -17,11 +17,14 @@ from campaigns.compose.preflight_styles import blocks_of, declarations_of
 
 @dataclass(frozen=True)
 class Feature:
-    """One row of the table: how it is found, who lacks it, and what they show instead."""
+    """One row of the table: how it is found, who lacks it (`lacking`, by key; `clients`, in words), and what they
+    show instead.
+    """
 
     name: str
     severity: Severity
     clients: tuple[str, ...]
+    lacking: frozenset[str]
     instead: str
     css: frozenset[str]
     at_rules: tuple[re.Pattern[str], ...]
@@ -41,15 +44,18 @@ class Feature:
             f"{self.name[0].upper()}{self.name[1:]}: not in {who}; {self.instead}.",
         )
 
+    def fits(self, value: str) -> bool:
+        """Whether this value of its property or attribute, in lower case, is one that is lacked."""
+        return self.value is None or self.value.fullmatch(value) is not None
+
     def used_by(self, uses: _Uses) -> bool:
         """Whether a page uses it."""
-        fits = self.value.fullmatch if self.value else lambda _: True
         return (
-            any(name in self.css and fits(value) for name, value in uses.declarations)
+            any(name in self.css and self.fits(value) for name, value in uses.declarations)
             or any(rule.search(prelude) for rule in self.at_rules for prelude in uses.at_rules)
             or any(part.search(prelude) for part in self.selectors for prelude in uses.selectors)
             or bool(self.elements & uses.elements)
-            or any(name in self.attributes and fits(value) for name, value in uses.attributes)
+            or any(name in self.attributes and self.fits(value) for name, value in uses.attributes)
             or bool(self.sources & uses.sources)
         )
 
@@ -85,6 +91,7 @@ def _feature(row: dict[str, Any], clients: dict[str, str]) -> Feature:
         name=row["name"],
         severity=row["severity"],
         clients=tuple(clients[client] for client in row["lacking"]),
+        lacking=frozenset(row["lacking"]),
         instead=row["instead"],
         css=frozenset(row.get("css", ())),
         at_rules=tuple(re.compile(rule) for rule in row.get("at_rule", ())),

@@ -52,6 +52,14 @@ class Jobs(Protocol):
         """Somebody waits for a forecast of a campaign's copy."""
         ...
 
+    def run_preflights(self) -> None:
+        """Somebody waits for a preflight of a campaign."""
+        ...
+
+    def send_test_mails(self) -> None:
+        """Somebody waits for a test mail."""
+        ...
+
     def count_segments(self) -> None:
         """Somebody waits for an exact count of a segment."""
         ...
@@ -105,6 +113,12 @@ class NoJobs:
     def make_forecasts(self) -> None:
         pass
 
+    def run_preflights(self) -> None:
+        pass
+
+    def send_test_mails(self) -> None:
+        pass
+
     def count_segments(self) -> None:
         pass
 
@@ -156,6 +170,12 @@ class RecordedJobs:
 
     def make_forecasts(self) -> None:
         self.hints.append(("make_forecasts", 0))
+
+    def run_preflights(self) -> None:
+        self.hints.append(("run_preflights", 0))
+
+    def send_test_mails(self) -> None:
+        self.hints.append(("send_test_mails", 0))
 
     def count_segments(self) -> None:
         self.hints.append(("count_segments", 0))

@@ -1,4 +1,4 @@
-"""Work on a campaign's copy that a person asked for and a worker does: samples, forecasts.
+"""Work on a campaign that a person asked for and a worker does: samples and forecasts of copy, preflights.
 
 That it is due stands in the campaign's row. Whoever takes it has it for a while, and for as long as it says that it
 is still at it; what a killed worker had is due again.

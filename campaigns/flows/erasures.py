@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from campaigns.audience.privacy import erase_again
 from campaigns.audience.privacy_rows import keys_of_sends
 from campaigns.audience.suppression import is_erased
-from campaigns.compose.identity import numbers_in
+from campaigns.compose.identity import customer_tested, numbers_in
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
@@ -151,12 +151,13 @@ class Erasures:
         }
 
     def _clean_outbox(self, due: list[_Due]) -> None:
-        """Mails of campaigns are known by their Message-ID, notices by whom they went to."""
+        """Mails of campaigns, and tests of them, are known by their Message-ID, notices by whom they went to."""
         sends = {key for one in due for key in one.sends}
+        erased = {one.customer_id for one in due}
         strangers: dict[str, bool] = {}
 
         def is_theirs(recipient: str, message_id: str) -> bool:
-            if numbers_in(message_id) in sends:
+            if numbers_in(message_id) in sends or customer_tested(message_id) in erased:
                 return True
             if recipient not in strangers:
                 strangers[recipient] = self._is_erased(recipient)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
@@ -115,6 +115,33 @@ class Letters:
         message = build_message(plan.template.render_for_wire(content), envelope, self._clock, self._dkim)
         back = self._return_path(plan, facts.ref)
         return Letter(envelope.message_id, back, envelope.subject, message, content, plan.template)
+
+    def write_trial(
+        self,
+        plan: CampaignPlan,
+        facts: LetterFacts,
+        slot_pictures: Mapping[str, str],
+        recipient: str,
+        identity: str,
+    ) -> Letter:
+        """The same mail for somebody of the team: it says that it is a test, and has this recipient and Message-ID."""
+        content, envelope = self.prepare(plan, facts, slot_pictures, pixel=False)
+        # In the title of the page as well: filters compare it with the subject.
+        subject = f"[Test] {envelope.subject}"
+        content = replace(content, copy=replace(content.copy, subject=subject))
+        envelope = replace(
+            envelope,
+            subject=subject,
+            to_name="",
+            to_address=recipient,
+            message_id=identity,
+            feedback_id=feedback_id(plan.id, plan.domain, "test"),
+            test=True,
+        )
+        message = build_message(plan.template.render_for_wire(content), envelope, self._clock, self._dkim)
+        return Letter(
+            identity, self._return_path(plan, facts.ref), subject, message, content, plan.template
+        )
 
     def drafts(self, plan: CampaignPlan, many: Iterable[LetterFacts]) -> list[LetterDraft | Exception]:
         """The mails as `write` makes them, but for their signatures; an exception in place of what failed.

@@ -50,6 +50,15 @@ class PreflightReport:
             "findings": [finding.as_json() for finding in self.findings],
         }
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> PreflightReport:
+        """The reverse of `as_json`."""
+        findings = tuple(
+            PreflightFinding(one["severity"], one["code"], one["message"], tuple(one["samples"]))
+            for one in told["findings"]
+        )
+        return cls(told["id"], tuple(told["samples"]), findings)
+
     def refuse_errors(self) -> None:
         """Do nothing if there is no error.
 

@@ -151,7 +151,7 @@ class Viewing:
     def _see(self, campaign_id: int, customer: str, scene: Scene, arm: int | None) -> _Seen:
         now = self._clock.now()
         with self._db.transaction() as session:
-            plan = _of_arm(load_plan(session, campaign_id), arm)
+            plan = load_plan(session, campaign_id).for_arm(arm)
             person = find(session, self._keyring, customer)
             if person is None:
                 raise NotFound(f"there is no customer {customer}; give an address or an external id")
@@ -198,6 +198,8 @@ class Viewing:
             NotFound: the mail, its copy or its customer is gone.
         """
         campaign_id, send_id = read_link(self._signer, "view", token)
+        if not send_id:
+            raise NotFound("this link is of a test mail or a preview: only a mail that was sent can be seen here")
         with self._db.transaction() as session:
             send = mailed(session, campaign_id, send_id)
             if send is None or send.copy_id is None:
@@ -274,10 +276,6 @@ class Viewing:
     ) -> dict[str, ShownPicture]:
         slots = {slot.name: slot for slot in plan.slots}
         return {name: self._showing.picture(slots[name], choice, moment) for name, choice in shown.items()}
-
-
-def _of_arm(plan: CampaignPlan, arm: int | None) -> CampaignPlan:
-    return plan if arm is None else plan.for_arm(arm)
 
 
 def _beyond_consent(scene: Scene, granted: frozenset[str], place: Place | None) -> str:

@@ -9,7 +9,6 @@ from campaigns.flows.briefs import Briefs
 from campaigns.flows.copy_forecasts import CopyForecasts
 from campaigns.flows.copy_report import CopyReporting
 from campaigns.flows.copy_samples import CopySamples, written_by
-from campaigns.flows.hosting import Hosting
 from campaigns.flows.importing import Importing
 from campaigns.flows.looking import Looking
 from campaigns.flows.own_data import OwnData
@@ -17,7 +16,6 @@ from campaigns.flows.plans import Plans
 from campaigns.flows.rights import Rights
 from campaigns.flows.shop_events import ShopEvents
 from campaigns.flows.training import Training
-from campaigns.flows.viewing import Viewing
 from campaigns.models import schema
 from campaigns.opentime.weather.weather_sources import SAMPLE_WEATHER as SAMPLE_WEATHER
 from campaigns.runtime.api_parts import ApiParts
@@ -93,10 +91,6 @@ class Runtime(
         return ShopEvents(self.db, self.clock, self.redis, self.jobs)
 
     @cached_property
-    def hosting(self) -> Hosting:
-        return Hosting(self.db, self.settings.public_url)
-
-    @cached_property
     def briefs(self) -> Briefs:
         return Briefs(self.db, self.clock)
 
@@ -146,21 +140,3 @@ class Runtime(
     @cached_property
     def looking(self) -> Looking:
         return Looking(self.db, self.keyring, self.picker)
-
-    @cached_property
-    def viewing(self) -> Viewing:
-        return Viewing(
-            self.db,
-            self.clock,
-            self.keyring,
-            self.signer,
-            self.picker,
-            self.shelf,
-            self.letters,
-            self.weather,
-            self.offers,
-            self.showing,
-            self.settings.cap,
-            self.settings.llm_currency,
-            self.copy_writing.known,
-        )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property, partial
+from typing import Any
 
 from campaigns.compose.dkim import DkimSigner
 from campaigns.compose.link_probe import SERVICE as LINK_SERVICE
@@ -40,8 +42,10 @@ from campaigns.flows.copy_writing import CopyWriting
 from campaigns.flows.left_behind import LeftBehind
 from campaigns.flows.letters import Letters
 from campaigns.flows.model_servers import WaysInDatabase
+from campaigns.flows.pace_samples import PaceSamples
 from campaigns.flows.picking import Picker
 from campaigns.flows.preflight import Preflight
+from campaigns.flows.preflight_keeping import PreflightKeeping
 from campaigns.flows.reconciling import Reconciling
 from campaigns.flows.recovery import Recovery
 from campaigns.flows.reporting import Reporting
@@ -144,6 +148,11 @@ class SendingParts(Basis):
         )
 
     @cached_property
+    def preflights(self) -> PreflightKeeping:
+        # Made late: it loads the recommender.
+        return PreflightKeeping(self.db, self.clock, self.jobs, lambda number: self.preflight.run(number))
+
+    @cached_property
     def campaigns(self) -> Campaigns:
         # Asked for only when somebody approves: a preflight loads the recommender.
         return Campaigns(
@@ -151,11 +160,21 @@ class SendingParts(Basis):
             self.clock,
             self.jobs,
             self.settings.cap,
-            lambda number: self.preflight.run(number),
+            lambda number: self.preflights.for_approval(number),
             self.shop_terms,
             self.prices,
             lambda: self.shelf.model,
+            self.still_missing,
+            self.audience_now,
         )
+
+    def still_missing(self, campaign_id: int) -> list[str]:
+        """What keeps a draft from being approved; those who know drafts say it (draft_parts.py)."""
+        return []
+
+    def audience_now(self, campaign_id: int) -> Mapping[str, Any]:
+        """Whom a campaign that has not begun would reach; those who look ahead say it (draft_parts.py)."""
+        return {"planned": 0, "held_back": {}}
 
     @cached_property
     def letters(self) -> Letters:
@@ -228,6 +247,10 @@ class SendingParts(Basis):
         return Policy(self.keyring, self.meters, self.settings.soft_bounce_limit)
 
     @cached_property
+    def pace_samples(self) -> PaceSamples:
+        return PaceSamples(self.redis)
+
+    @cached_property
     def line(self) -> BatchLine:
         return BatchLine(
             db=self.db,
@@ -240,6 +263,7 @@ class SendingParts(Basis):
             meters=self.meters,
             lease=self.lease,
             remember_picks=self.offers.remember,
+            answered=self.pace_samples.add,
             words_elsewhere=self.shelf.slow,
             stopping=self.stopping,
         )
