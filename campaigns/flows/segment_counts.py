@@ -142,15 +142,18 @@ class SegmentCounts:
         terms = self._terms(terms)
         rules = self._put_in(rules)
         kept = self.kept(digest_of(rules, terms))
-        if kept is not None and not kept.waiting:
-            return kept
+        counted = kept if kept is not None and not kept.failed else None
+        if counted is not None and not counted.waiting:
+            return counted
         sampled = self._sampled(rules, terms)
         if sampled.fits.exact:
             return sampled
+        if kept is not None and kept.failed and not kept.waiting:
+            return replace(sampled, failed=kept.failed)
         with self._db.transaction() as session:
             _ask(session, sampled.digest, rules, terms, self._clock.now())
             session.after_commit(self._jobs.count_segments)
-        return kept or replace(sampled, waiting=True)
+        return counted or replace(sampled, waiting=True)
 
     def kept(self, digest: str) -> SegmentLook | None:
         """The exact count of this digest, at most a day old; None where nobody has made it (`look` asks for it).

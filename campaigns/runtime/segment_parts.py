@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from campaigns.flows.segment_counts import SegmentCounts
+from campaigns.flows.segments import Segments
 from campaigns.runtime.consent_parts import ConsentParts
 
 
@@ -14,3 +15,7 @@ class SegmentParts(ConsentParts):
     @cached_property
     def segment_counts(self) -> SegmentCounts:
         return SegmentCounts(self.db, self.clock, self.keyring, self.jobs, self.settings.cap)
+
+    @cached_property
+    def segments(self) -> Segments:
+        return Segments(self.db, self.clock, self.keyring, self.settings.cap)

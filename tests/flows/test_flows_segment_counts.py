@@ -49,13 +49,17 @@ def crowd(runtime: Runtime) -> Runtime:
     return runtime
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The larger sample is taken, however slow this machine is just now."""
+    monkeypatch.setattr(segment_counts, "_PATIENCE_SECONDS", 60.0)
+
+
 @pytest.fixture
 def small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sample smaller than the crowd."""
     monkeypatch.setattr(segment_counts, "FIRST_LOOK", 500)
     monkeypatch.setattr(segment_counts, "SAMPLE", 1500)
-    # However slow this machine is just now.
-    monkeypatch.setattr(segment_counts, "_PATIENCE_SECONDS", 60.0)
 
 
 def test_where_everybody_is_in_the_sample_the_estimate_is_exact(crowd: Runtime) -> None:

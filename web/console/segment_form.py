@@ -284,11 +284,11 @@ def _typed(one: RuleField, value: Any) -> list[str]:
         return []
     items = value if isinstance(value, list) else [value]
     if one.kind == "words":
-        return [", ".join(_quoted(str(item)) for item in items)]
+        return [", ".join(quoted(str(item)) for item in items)]
     return [str(item) for item in items]
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     plain = not any(mark in word for mark in ',"\n\r') and word == word.strip()
     return word if plain else '"' + word.replace('"', '""') + '"'
 
@@ -297,7 +297,7 @@ def _read(one: RuleField, typed: list[str]) -> Any:
     """The value of a field; None where nothing was typed."""
     first = typed[0].strip() if typed else ""
     if one.kind == "words":
-        return _split(",".join(typed)) or None
+        return split(",".join(typed)) or None
     if one.kind in ("choices", "numbers"):
         chosen = [item.strip() for item in typed if item.strip()]
         return ([_number(one, item) for item in chosen] if one.kind == "numbers" else chosen) or None
@@ -310,7 +310,7 @@ def _read(one: RuleField, typed: list[str]) -> Any:
     return first
 
 
-def _split(text: str) -> list[str]:
+def split(text: str) -> list[str]:
     """Words with commas or line ends between them; one that has a comma itself stands in quotes."""
     lines = text.replace("\r", "\n").split("\n")
     rows = csv.reader([line for line in lines if line.strip()], skipinitialspace=True)
