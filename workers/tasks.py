@@ -31,11 +31,24 @@ def notices() -> None:
     here.notices.work()
 
 
+@shared_task(name="tailormail.test_mails")
+def test_mails() -> None:
+    """Send test mails that somebody waits for."""
+    runtime().test_mails.work()
+
+
+@shared_task(name="tailormail.preflights")
+def preflights() -> None:
+    """Run preflights that somebody waits for."""
+    runtime().preflights.work()
+
+
 @shared_task(name="tailormail.forget")
 def forget() -> None:
     """Delete sign-ups that nobody confirmed in time, and what programs asked for and were told long ago."""
     here = runtime()
     here.signing_up.forget_expired()
+    here.test_mails.forget_old()
     here.notices.forget_old()
     here.message_sending.forget_old(here.settings.message_days)
     here.idempotency.forget_old()
