@@ -13,6 +13,7 @@ from campaigns.copywriting.terms import CopyTerms
 from campaigns.core.described_file import SenderLine, check_described, read_toml
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.flows.recurrence import Recurrence
+from campaigns.insight.experiment_terms import ExperimentTerms
 from campaigns.recommend.rules_file import PickingTerms
 
 
@@ -44,6 +45,7 @@ class CampaignFile(BaseModel):
     delivery: DeliveryTerms = Field(default_factory=DeliveryTerms)
     series: Recurrence | None = None
     picking: PickingTerms = Field(default_factory=PickingTerms)
+    experiment: ExperimentTerms | None = None
     copy_terms: CopyTerms = Field(default_factory=CopyTerms, alias="copy")
 
     @model_validator(mode="after")
