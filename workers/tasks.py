@@ -78,7 +78,9 @@ def copy_samples() -> None:
 @shared_task(name="tailormail.copy_forecasts")
 def copy_forecasts() -> None:
     """Make forecasts of copy that somebody waits for."""
-    runtime().copy_forecasts.work()
+    here = runtime()
+    here.copy_forecasts.work()
+    here.outlooks.work()
 
 
 @shared_task(name="tailormail.copy_batches")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,28 +18,39 @@ from campaigns.copywriting.terms import CopyTerms
 from campaigns.copywriting.usage import Prices
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database, UnitOfWork
-from campaigns.core.errors import BadInput, Refused
+from campaigns.core.errors import BadInput, Conflict, Refused
 from campaigns.core.frequency import FrequencyCap
 from campaigns.core.jobs import Jobs
+from campaigns.flows.arm_values import arms_described, refuse_arms_without_model
+from campaigns.flows.audit import CLI, SCHEDULER, record
 from campaigns.flows.briefs import resolve_brief
+from campaigns.flows.campaign_content import content_of
+from campaigns.flows.campaign_list import page_of, summaries, summary
 from campaigns.flows.copy_approval import gone_since_approval, refuse_open_samples
 from campaigns.flows.copy_clock import leave_out_pause
 from campaigns.flows.copy_purse import check_budget
 from campaigns.flows.counters import counts
 from campaigns.flows.definition import CampaignFile, check_campaign, read_campaign_file
+from campaigns.flows.four_eyes import refuse_own_approval
 from campaigns.flows.hosting import keep_pictures
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.preflight_report import PreflightReport
 from campaigns.flows.self_pause import BY
 from campaigns.flows.series import begin_series, end_series
 from campaigns.flows.starting import refuse_if_it_comes_again, refuse_if_over, start_of
-from campaigns.models import Campaign, CampaignStatus, CampaignTransition
+from campaigns.models import NOT_BEGUN, Campaign, CampaignStatus, CampaignTransition
 from campaigns.opentime.slots.slots import parse_slots
 from campaigns.recommend.rules_check import check_terms
 from campaigns.recommend.rules_file import PickingTerms, ShopTerms, rules_of
 from campaigns.recommend.rules_words import rules_in_words
 
 _RUNNING = (CampaignStatus.PLANNING, CampaignStatus.SENDING)
+# How the audit log calls it, where that is another word than the status.
+_DONE = {
+    CampaignStatus.DRAFT: "reopened",
+    CampaignStatus.PLANNING: "started",
+    CampaignStatus.SENDING: "resumed",
+}
 _AS_WRITTEN = {
     "name", "topic", "kind", "template", "picks", "sender", "reply_to", "postal_address", "segment",
 }  # fmt: skip
@@ -48,7 +59,9 @@ _AS_WRITTEN = {
 class Campaigns:
     """What marketers do with campaigns; every change of status is recorded with who and when.
 
-    `writer` gives what stands for whoever writes the copy now in the keys of copies (CopyShelf.model).
+    `writer` gives what stands for whoever writes the copy now in the keys of copies (CopyShelf.model), `missing` what
+    a draft still needs, `audience_now` whom a campaign would reach, without counting everybody.
+    `four_eyes`: whether somebody else than its author has to approve a campaign.
     """
 
     def __init__(
@@ -61,6 +74,9 @@ class Campaigns:
         shop: ShopTerms | None = None,
         prices: Prices | None = None,
         writer: Callable[[], str] = lambda: OFFLINE,
+        missing: Callable[[int], list[str]] = lambda campaign_id: [],
+        audience_now: Callable[[int], Mapping[str, Any]] = lambda campaign_id: {},
+        four_eyes: bool = False,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -70,8 +86,11 @@ class Campaigns:
         self._shop = shop or ShopTerms()
         self._prices = prices or Prices()
         self._writer = writer
+        self._missing = missing
+        self._audience_now = audience_now
+        self._four_eyes = four_eyes
 
-    def create_from_file(self, path: Path) -> int:
+    def create_from_file(self, path: Path, by: str = CLI) -> int:
         """Create a draft from a TOML file, with pictures and lists of shops beside it. Returns its number.
 
         Raises:
@@ -88,9 +107,9 @@ class Campaigns:
             except OSError as error:
                 raise BadInput(f"{name}: {error.strerror}", where=path.name) from None
 
-        return self._create(read_campaign_file(path), read_file)
+        return self._create(read_campaign_file(path), read_file, by)
 
-    def create(self, raw: dict[str, Any], files: dict[str, bytes]) -> int:
+    def create(self, raw: dict[str, Any], files: dict[str, bytes], by: str = CLI) -> int:
         """The same from an already parsed description and its pictures and lists of shops by name."""
 
         def read_file(name: str) -> bytes:
@@ -98,9 +117,9 @@ class Campaigns:
                 raise BadInput(f"there is no file {name}", where="slots")
             return files[name]
 
-        return self._create(check_campaign(raw, where="campaign"), read_file)
+        return self._create(check_campaign(raw, where="campaign"), read_file, by)
 
-    def _create(self, description: CampaignFile, read_file: Callable[[str], bytes]) -> int:
+    def _create(self, description: CampaignFile, read_file: Callable[[str], bytes], by: str) -> int:
         template = load_template(description.template)
         check_budget(description.copy_terms, self._prices)
         parse_segment(description.segment)
@@ -117,7 +136,8 @@ class Campaigns:
         with self._db.transaction() as session:
             brief, brief_name, brief_version = resolve_brief(session, description.brief)
             check_terms(session, self._shop, description.picking)
-            keep_pictures(session, pictures)
+            experiment, of_arms = arms_described(session, description, slots, brief, read_file, self._shop, now)
+            keep_pictures(session, pictures | of_arms)
             campaign = Campaign(
                 **description.model_dump(include=_AS_WRITTEN),
                 brief=brief.as_json(),
@@ -127,12 +147,15 @@ class Campaigns:
                 delivery=description.delivery.as_json(),
                 picking=description.picking.as_json(),
                 copy=description.copy_terms.as_json(),
+                experiment=experiment,
                 status=CampaignStatus.DRAFT.value,
                 scheduled_at=start_of(description.delivery, None if isinstance(start, str) else start),
                 recurrence=description.series.as_json() if description.series else None,
             )
             session.add(campaign)
+            campaign.created_by = campaign.changed_by = by
             session.flush()
+            record(session, self._clock.now(), by, "campaign.created", f"campaign {campaign.id}")
             return campaign.id
 
     def approve(self, campaign_id: int, by: str) -> None:
@@ -140,15 +163,25 @@ class Campaigns:
 
         Raises:
             BadInput: its copy's cost is bounded, and nobody has said what the model costs.
-            Refused: it would reach nobody, or preflight found errors; the message lists them.
+            Refused: steps are open, it would reach nobody, or preflight found errors; the message lists them.
+            Conflict: somebody changed it meanwhile: what is approved is what was looked at.
+            NotAllowed: somebody else than its author has to approve it; the message says who may.
         """
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id)
-            draft = campaign.status == CampaignStatus.DRAFT
+            draft, looked_at = campaign.status == CampaignStatus.DRAFT, content_of(campaign)
+            if draft and self._four_eyes:
+                refuse_own_approval(session, campaign, by)
+        open_steps = self._missing(campaign_id) if draft else []
+        if open_steps:
+            raise Refused(f"campaign {campaign_id} is not complete: {'; '.join(open_steps)}")
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id)
             if draft:
                 refuse_if_over(campaign, self._clock.now())
                 check_budget(CopyTerms.from_json(campaign.copy), self._prices)
                 refuse_open_samples(session, campaign)
+                refuse_arms_without_model(campaign, self._writer() != OFFLINE)
             audience = self._estimate(session, campaign)
         if draft and not audience.planned:
             raise Refused(
@@ -159,11 +192,25 @@ class Campaigns:
             self._preflight(campaign_id).refuse_errors()
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id, lock=True)
+            if draft and content_of(campaign) != looked_at:
+                raise Conflict(f"campaign {campaign_id} was changed while it was looked over")
+            if draft and self._four_eyes:
+                refuse_own_approval(session, campaign, by)
             self._move(session, campaign, CampaignStatus.APPROVED, by)
             if campaign.recurrence is not None:
                 begin_series(session, campaign, self._clock.now(), by)
             elif campaign.scheduled_at is not None:
                 self._move(session, campaign, CampaignStatus.SCHEDULED, by)
+
+    def reopen(self, campaign_id: int, by: str) -> None:
+        """Approved or scheduled -> draft, to be edited; it has to be approved anew.
+
+        Raises:
+            Refused: it has begun, or ended.
+        """
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id, lock=True)
+            self._move(session, campaign, CampaignStatus.DRAFT, by)
 
     def copy_warnings(self, campaign_id: int) -> list[str]:
         """In words, which bounds of its budget its copy is foreseen to exceed; nothing where nobody has looked."""
@@ -211,7 +258,7 @@ class Campaigns:
                 )
             )
         for campaign_id in due:
-            self.send(campaign_id, by="scheduler")
+            self.send(campaign_id, SCHEDULER)
         return due
 
     def pause(self, campaign_id: int, by: str, why: str = "") -> None:
@@ -248,9 +295,12 @@ class Campaigns:
     def _move(
         self, session: UnitOfWork, campaign: Campaign, target: CampaignStatus, by: str, why: str = ""
     ) -> None:
-        record = campaign.move(target, self._clock.now(), by, why)
-        if record is not None:
-            session.add(record)
+        transition = campaign.move(target, self._clock.now(), by, why)
+        if transition is not None:
+            session.add(transition)
+            done = _DONE.get(target, target.value)
+            detail = {"why": why} if why else {}
+            record(session, transition.at, by, f"campaign.{done}", f"campaign {campaign.id}", detail)
 
     def _estimate(self, session: UnitOfWork, campaign: Campaign) -> FrozenAudience:
         """Whom it would reach if it started now."""
@@ -266,14 +316,14 @@ class Campaigns:
         """Everything about a campaign as JSON-ready values."""
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id)
-            audience = self._estimate(session, campaign)
             history = session.scalars(
                 select(CampaignTransition)
                 .where(CampaignTransition.campaign_id == campaign_id)
                 .order_by(CampaignTransition.id)
             ).all()
-            return {
-                **_summary(campaign, counts(session, campaign_id)),
+            by_status = counts(session, campaign_id)
+            shown = {
+                **summary(campaign, by_status),
                 "topic": campaign.topic,
                 "kind": campaign.kind,
                 "sender": campaign.sender,
@@ -289,11 +339,11 @@ class Campaigns:
                 "delivery": campaign.delivery,
                 "picking": campaign.picking,
                 "copy": campaign.copy,
+                "experiment": campaign.experiment,
                 "picking_rules": rules_in_words(
                     rules_of(self._shop, PickingTerms.from_json(campaign.picking))
                 ),
                 "paused_because": history[-1].why if campaign.status == CampaignStatus.PAUSED else "",
-                "audience_now": {"planned": audience.planned, "held_back": audience.held_back},
                 "history": [
                     {
                         "from": t.from_status,
@@ -306,26 +356,27 @@ class Campaigns:
                     for t in history
                 ],
             }
+        # Not inside: it may ask a worker to count, in a transaction of its own.
+        return {**shown, "audience_now": self._now(campaign_id, shown["status"], by_status)}
+
+    def _now(self, campaign_id: int, status: str, by_status: Mapping[str, int]) -> dict[str, Any]:
+        if status in NOT_BEGUN:
+            return dict(self._audience_now(campaign_id))
+        held_back = by_status.get("held_back", 0)
+        return {"planned": sum(by_status.values()) - held_back, "held_back": {}, "exact": True}
 
     def list(self) -> list[dict[str, Any]]:
         """All campaigns, newest first: number, name, status, counts, times."""
         with self._db.transaction() as session:
             rows = session.scalars(select(Campaign).order_by(Campaign.id.desc())).all()
-            return [_summary(campaign, counts(session, campaign.id)) for campaign in rows]
+            return summaries(session, rows)
 
+    def page(
+        self, status: str = "", search: str = "", before: int | None = None, size: int = 25
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """Some campaigns as `list` has them, newest first, and the number before which the next page begins.
 
-def _summary(campaign: Campaign, by_status: dict[str, int]) -> dict[str, Any]:
-    def moment(value: datetime | None) -> str | None:
-        return value.isoformat() if value else None
-
-    return {
-        "id": campaign.id,
-        "name": campaign.name,
-        "status": campaign.status,
-        "audience": campaign.audience_size,
-        "counts": by_status,
-        "created_at": moment(campaign.created_at),
-        "scheduled_at": moment(campaign.scheduled_at),
-        "started_at": moment(campaign.started_at),
-        "finished_at": moment(campaign.finished_at),
-    }
+        `search` is a part of the name, or a number; None for the next page: there is none.
+        """
+        with self._db.transaction() as session:
+            return page_of(session, status, search, before, size)

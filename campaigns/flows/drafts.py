@@ -55,6 +55,11 @@ class Missing:
     field: str
     message: str
 
+    @property
+    def words(self) -> str:
+        """As one phrase: "brief: Say what the mails are to do."."""
+        return f"{self.section}: {self.message}"
+
 
 class EditedMeanwhile(Conflict):
     """Somebody saved this step since it was opened; `theirs` is what they left. Nothing was overwritten."""

@@ -46,10 +46,10 @@ class PictureUpload(Base):
 
 
 class CampaignOutlook(Base):
-    """What a campaign would do, as it was last worked out.
+    """Which state of a campaign its forecast of words was made for, and when it is to be made anew.
 
-    `digest` is of everything that it depends on; `figures` are flows/outlooks.py's. `due_at` is when it is to be
-    worked out exactly, or again if nobody did until then; None: nobody waits for it.
+    `digest` is of everything that it depends on, when it was made last (`at`). `due_at` is when it is to be made, or
+    made again if nobody did until then; None: nobody waits for it.
     """
 
     __tablename__ = "campaign_outlooks"
@@ -58,6 +58,5 @@ class CampaignOutlook(Base):
         BigInteger, ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     digest: Mapped[Words]
-    figures: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), index=True)

@@ -30,8 +30,8 @@ from campaigns.runtime.segment_parts import SegmentParts
 
 class Runtime(
     PeopleParts,
-    SegmentParts,
     DraftParts,
+    SegmentParts,
     PreviewParts,
     ScheduleParts,
     ExperimentParts,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from campaigns.flows.draft_sections.audience import AudienceSection
 from campaigns.flows.draft_sections.brief import BriefSection
@@ -10,10 +12,11 @@ from campaigns.flows.draft_sections.picks import PicksSection
 from campaigns.flows.draft_sections.section import Section
 from campaigns.flows.draft_sections.template import TemplateSection
 from campaigns.flows.drafts import Drafts
-from campaigns.runtime.consent_parts import ConsentParts
+from campaigns.flows.outlooks import Outlooks
+from campaigns.runtime.segment_parts import SegmentParts
 
 
-class DraftParts(ConsentParts):
+class DraftParts(SegmentParts):
     """Campaigns that are still being written, and what they would do."""
 
     @cached_property
@@ -29,4 +32,22 @@ class DraftParts(ConsentParts):
 
     @cached_property
     def drafts(self) -> Drafts:
-        return Drafts(self.db, self.clock, self.draft_sections)
+        return Drafts(self.db, self.clock, self.draft_sections, lambda number: self.outlooks.changed(number))
+
+    @cached_property
+    def outlooks(self) -> Outlooks:
+        return Outlooks(
+            db=self.db,
+            clock=self.clock,
+            jobs=self.jobs,
+            counts=lambda: self.segment_counts,
+            foresee=lambda number: self.copy_forecast.foresee(number),
+            plan=lambda: self.relay_plan,
+            uses_model=self.settings.uses_model,
+        )
+
+    def still_missing(self, campaign_id: int) -> list[str]:
+        return [missing.words for missing in self.drafts.complete(campaign_id)]
+
+    def audience_now(self, campaign_id: int) -> Mapping[str, Any]:
+        return self.outlooks.of(campaign_id).audience()

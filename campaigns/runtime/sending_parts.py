@@ -166,6 +166,7 @@ class SendingParts(Basis):
             lambda: self.shelf.model,
             self.still_missing,
             self.audience_now,
+            self.settings.four_eyes,
         )
 
     def still_missing(self, campaign_id: int) -> list[str]:

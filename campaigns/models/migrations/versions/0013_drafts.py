@@ -47,7 +47,6 @@ def upgrade() -> None:
         "campaign_outlooks",
         sa.Column("campaign_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("digest", sa.Text(), server_default="", nullable=False),
-        sa.Column("figures", JSON, server_default="{}", nullable=False),
         sa.Column("at", MOMENT, nullable=True),
         sa.Column("due_at", MOMENT, nullable=True),
         _of_campaign("campaign_outlooks"),
