@@ -1,0 +1,51 @@
+"""Four eyes: where the setting says so, whoever wrote a campaign is not the one who approves it."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.core.errors import NotAllowed
+from campaigns.models import Campaign, ConsoleUser, Role
+
+_MOST_NAMES = 5
+
+
+def refuse_own_approval(session: Session, campaign: Campaign, by: str) -> None:
+    """That a second person approves: one who may, and who neither made this campaign nor changed it last.
+
+    A key of the API and the command line are no second person: whoever wrote the campaign may hold them.
+
+    Raises:
+        NotAllowed: says who may.
+    """
+    may = _approvers(session)
+    authors = {campaign.created_by, campaign.changed_by} - {""}
+    if by in may and by not in authors:
+        return
+    others = [name for name in may if name not in authors]
+    if by in authors:
+        why = f"you wrote campaign {campaign.id}, and somebody else has to approve it"
+    else:
+        why = f"campaign {campaign.id} has to be approved by a person in the console"
+    raise NotAllowed(f"{why}: {_named(others)}")
+
+
+def _approvers(session: Session) -> list[str]:
+    """Who may approve campaigns and can sign in, by name."""
+    roles = [role.value for role in Role.APPROVER.included_in]
+    return list(
+        session.scalars(
+            select(ConsoleUser.name)
+            .where(ConsoleUser.role.in_(roles), ConsoleUser.off_since.is_(None))
+            .where(ConsoleUser.password_hash != "")
+            .order_by(ConsoleUser.name)
+        )
+    )
+
+
+def _named(names: list[str]) -> str:
+    if not names:
+        return "nobody else may yet, so an admin has to make somebody an approver"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more} may"
