@@ -15,6 +15,7 @@ from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.log import get_logger
+from campaigns.flows.audit import CLI, record
 from campaigns.flows.draining import hold_off_draining
 from campaigns.flows.erasures import Erasures
 from campaigns.flows.live_offers import LiveOffers
@@ -44,23 +45,23 @@ class Rights:
         self._offers = offers
         self._erasures = erasures
 
-    def export(self, email: str) -> dict[str, Any]:
+    def export(self, email: str, by: str = CLI) -> dict[str, Any]:
         """Everything kept about a customer, JSON-ready; the README documents its parts.
 
         Raises:
             NotFound: no customer has this address.
         """
-        return self._export(lambda session: known_by_address(session, self._keyring, email))
+        return self._export(lambda session: known_by_address(session, self._keyring, email), by)
 
-    def export_of(self, customer_id: int) -> dict[str, Any]:
-        """The same for the customer of this number.
+    def export_of(self, customer_id: int, by: str = "") -> dict[str, Any]:
+        """The same for the customer of this number; recorded where somebody else asks, who is `by`.
 
         Raises:
             NotFound: there is none, or they were erased.
         """
-        return self._export(lambda session: known_by_id(session, customer_id))
+        return self._export(lambda session: known_by_id(session, customer_id), by)
 
-    def erase(self, email: str) -> bool:
+    def erase(self, email: str, by: str = CLI) -> bool:
         """Remove the person; the address stays suppressed.
 
         Returns whether Redis and the files of this host were reached as well: if not, workers go on with it by
@@ -70,29 +71,36 @@ class Rights:
             NotFound: no customer has this address.
         """
         at = self._clock.now()
-        erased = self._erase(lambda session: erase_customer(session, self._keyring, email, at))
+        erased = self._erase(lambda session: erase_customer(session, self._keyring, email, at), by)
         self._erasures.finish()
         return self._erasures.reached(erased)
 
-    def erase_of(self, customer_id: int) -> None:
+    def erase_of(self, customer_id: int, by: str = "") -> None:
         """The same for the customer of this number, without waiting for files: a person does.
+
+        Recorded where it is not the customer who asks, but `by`.
 
         Raises:
             NotFound: there is none, or they were erased.
         """
         at = self._clock.now()
-        self._erase(lambda session: erase_by_id(session, self._keyring, customer_id, at))
+        self._erase(lambda session: erase_by_id(session, self._keyring, customer_id, at), by)
 
-    def _export(self, find: Callable[[Session], Customer]) -> dict[str, Any]:
+    def _export(self, find: Callable[[Session], Customer], by: str = "") -> dict[str, Any]:
         with self._db.transaction() as session:
             customer = find(session)
+            if by:
+                record(session, self._clock.now(), by, "customer.exported", f"customer {customer.id}")
             exported = export_customer(session, self._keyring, customer, self._clock.now())
             return exported | sealed_parts(session, self._keyring, customer)
 
-    def _erase(self, erase: Callable[[Session], int]) -> int:
+    def _erase(self, erase: Callable[[Session], int], by: str = "") -> int:
         with self._db.transaction() as session:
             hold_off_draining(session)
             erased = erase(session)
+            if by:
+                # By our own number: the shop's would still lead to the person.
+                record(session, self._clock.now(), by, "customer.erased", f"customer {erased}")
             mailed = list(session.scalars(select(Send.id).where(Send.customer_id == erased)))
             session.after_commit(lambda: self._open_states.write_through([erased]))
             session.after_commit(lambda: _told(self._offers, mailed))

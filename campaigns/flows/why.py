@@ -79,7 +79,7 @@ def explain(session: Session, campaign_id: int, customer_id: int, send_id: int) 
         subject=_subject(session, send, campaign, customer),
         sent_on=_day(send.sent_at, customer),
         topic=campaign.topic,
-        picks=_picks(session, send.picks or [], language_of(customer.locale or "en")),
+        picks=picks_in_words(session, send.picks or [], language_of(customer.locale or "en")),
         personal=send.personal,
         own_reasons=any(row[1] not in GENERAL_REASONS for row in send.picks or []),
         tracked=send.tracked,
@@ -117,8 +117,8 @@ def _by_model(session: Session, send: Send) -> bool | None:
     return "model" in writers if writers else None
 
 
-def _picks(session: Session, stored: Sequence[Sequence[Any]], language: str) -> tuple[PickedFor, ...]:
-    """The picks in their order; a product that has been removed since is left out."""
+def picks_in_words(session: Session, stored: Sequence[Sequence[Any]], language: str) -> tuple[PickedFor, ...]:
+    """The picks of a send in their order; a product that has been removed since is left out."""
     wanted = select(Product.id, Product.title).where(Product.id.in_([int(row[0]) for row in stored]))
     titles = {row.id: row.title for row in session.execute(wanted)}
     picks = []

@@ -30,11 +30,11 @@ from campaigns.runtime.segment_parts import SegmentParts
 
 class Runtime(
     PeopleParts,
+    ExperimentParts,
     DraftParts,
     SegmentParts,
     PreviewParts,
     ScheduleParts,
-    ExperimentParts,
     InsightParts,
     ApiParts,
 ):

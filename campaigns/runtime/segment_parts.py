@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from campaigns.flows.customer_pages import CustomerPages
 from campaigns.flows.segment_counts import SegmentCounts
 from campaigns.flows.segments import Segments
 from campaigns.runtime.consent_parts import ConsentParts
@@ -19,3 +20,7 @@ class SegmentParts(ConsentParts):
     @cached_property
     def segments(self) -> Segments:
         return Segments(self.db, self.clock, self.keyring, self.settings.cap)
+
+    @cached_property
+    def customer_pages(self) -> CustomerPages:
+        return CustomerPages(self.db, self.clock, self.keyring, self.settings.cap)

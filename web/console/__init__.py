@@ -12,6 +12,7 @@ from web.console import (
     audit,
     campaigns,
     copy,
+    customers,
     editor,
     outbox,
     people,
@@ -19,6 +20,7 @@ from web.console import (
     preview,
     progress,
     report,
+    segments,
     signin,
 )
 from web.console.users import person
@@ -38,6 +40,8 @@ _PAGES = (
     report,
     copy,
     editor,
+    segments,
+    customers,
     outbox,
 )
 for _pages in _PAGES:

@@ -51,6 +51,8 @@ MAIN: tuple[Entry, ...] = (
             "console.report",
         ),
     ),
+    Entry("Segments", "console.segments.index", ("console.segments",)),
+    Entry("Customers", "console.customers.index", ("console.customers",)),
 )
 """The main menu, in its order: Campaigns, Segments, Import, Customers, Calendar, Reports, Recommender."""
 

@@ -162,7 +162,10 @@ def why() -> ResponseReturnValue:
     try:
         page.why = runtime().segments.why(page.tree.rules(), page.who)
     except NotFound:
-        page.problem, page.at = "No customer has this number. Look at the shop's own number of the customer.", "who"
+        page.problem, page.at = (
+            "No customer has this number. Look at the shop's own number of the customer.",
+            "who",
+        )
     except BadInput as error:
         page.problem = _in_words(error, page.tree)
     page.count()
