@@ -22,7 +22,8 @@ from campaigns.models import Event, OrderLine, Product, Send
 class Cell:
     """One arm in one wave, numbers of customers.
 
-    `told` were told this arm, `sent` got their mail. Of the `mature`: who `clicked`, `opened`, `ordered` within the
+    `told` were told this arm, `sent` got their mail. Of the `mature`, `measured` are those whose clicks may be noted
+    (as they agreed when the audience was frozen); and who `clicked`, `opened`, `ordered` within the
     window (people only); `revenue`, the sum of their orders, of its squares, and the largest, in `currency`, that of
     most of the orders. Unsubscribes and complaints at any time.
     """
@@ -33,6 +34,7 @@ class Cell:
     sent: int = 0
     failed: int = 0
     mature: int = 0
+    measured: int = 0
     clicked: int = 0
     opened: int = 0
     ordered: int = 0
@@ -54,9 +56,11 @@ def cells_from_json(stored: Sequence[Mapping[str, Any]]) -> list[Cell]:
 
 
 def trials_of(cells: Sequence[Cell], goal: str) -> list[Trials]:
-    """What decides: mature mails, and those of them that won."""
+    """What decides: mature mails, and those of them that won. Clicks are told of those who agreed to it alone."""
     return [
-        Trials(cell.wave, cell.arm, cell.mature, cell.ordered if goal == "orders" else cell.clicked)
+        Trials(cell.wave, cell.arm, cell.mature, cell.ordered)
+        if goal == "orders"
+        else Trials(cell.wave, cell.arm, cell.measured, min(cell.clicked, cell.measured))
         for cell in cells
     ]
 
@@ -69,7 +73,9 @@ def count_cells(
     `wave` gives the wave of a send in SQL. Reads every send of the campaign: not for a page.
     """
     mails = (
-        select(Send.id, Send.customer_id, Send.arm, Send.status, Send.sent_at, wave.label("wave"))
+        select(
+            Send.id, Send.customer_id, Send.arm, Send.status, Send.sent_at, Send.tracked, wave.label("wave")
+        )
         .where(Send.campaign_id == campaign_id, Send.arm >= 0)
         .cte("mails")
     )
@@ -121,8 +127,9 @@ def count_cells(
             n(mails.c.status == "sent"),
             n(mails.c.status == "failed"),
             n(mature),
-            n(mature, did.c.clicked),
-            n(mature, did.c.opened),
+            n(mature, mails.c.tracked),
+            n(mature, mails.c.tracked, did.c.clicked),
+            n(mature, mails.c.tracked, did.c.opened),
             n(mature, bought.c.id.is_not(None)),
             func.coalesce(func.sum(revenue).filter(mature), 0),
             func.coalesce(func.sum(revenue * revenue).filter(mature), 0),
@@ -140,8 +147,8 @@ def count_cells(
 
 
 def _cell(row: tuple[Any, ...]) -> Cell:
-    money = [round(float(value), 4) for value in row[9:12]]
-    return Cell(*map(int, row[:9]), *money, *map(int, row[12:]))
+    money = [round(float(value), 4) for value in row[10:13]]
+    return Cell(*map(int, row[:10]), *money, *map(int, row[13:]))
 
 
 _CURRENCY = text(

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from campaigns.runtime.consent_parts import ConsentParts
+from functools import cached_property
+
+from campaigns.flows.experiment_looks import ExperimentLooks
+from campaigns.flows.experiments import Experiments
+from campaigns.runtime.draft_parts import DraftParts
 
 
-class ExperimentParts(ConsentParts):
+class ExperimentParts(DraftParts):
     """Experiments: arms, holdouts, decisions."""
+
+    @cached_property
+    def experiment_looks(self) -> ExperimentLooks:
+        return ExperimentLooks(self.db, self.clock, self.jobs, self.settings.timezone)
+
+    @cached_property
+    def experiments(self) -> Experiments:
+        return Experiments(self.db, self.clock, self.experiment_looks, self._mails_of)
+
+    def _mails_of(self, campaign_id: int) -> int | None:
+        planned = self.outlooks.of(campaign_id).planned
+        return planned.n if planned is not None else None
