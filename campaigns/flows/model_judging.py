@@ -16,6 +16,7 @@ from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, NotFound, Refused
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
+from campaigns.flows.audit import record
 from campaigns.models import Product, RecommenderEvaluation, RecommenderModelRow
 from campaigns.recommend.evaluation import evaluate
 from campaigns.recommend.evaluation_changes import changes
@@ -80,6 +81,12 @@ class ModelJudging:
     def hint(self) -> None:
         """A model was trained: somebody should judge it."""
         self._jobs.judge_models()
+
+    def ask_to_train(self, by: str) -> None:
+        """Have a worker train a model."""
+        with self._db.transaction() as session:
+            record(session, self._clock.now(), by, "recommender.training_asked_for")
+            session.after_commit(self._jobs.train)
 
     def work(self) -> int:
         """Judge every model that nobody has judged; returns how many. For workers."""

@@ -19,7 +19,9 @@ from web.console import (
     preflight,
     preview,
     progress,
+    recommender,
     report,
+    reports,
     segments,
     signin,
 )
@@ -38,6 +40,8 @@ _PAGES = (
     preflight,
     preview,
     report,
+    reports,
+    recommender,
     copy,
     editor,
     segments,

@@ -53,6 +53,8 @@ MAIN: tuple[Entry, ...] = (
     ),
     Entry("Segments", "console.segments.index", ("console.segments",)),
     Entry("Customers", "console.customers.index", ("console.customers",)),
+    Entry("Reports", "console.reports.index", ("console.reports",)),
+    Entry("Recommender", "console.recommender.index", ("console.recommender",)),
 )
 """The main menu, in its order: Campaigns, Segments, Import, Customers, Calendar, Reports, Recommender."""
 
