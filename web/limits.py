@@ -25,7 +25,9 @@ from web.parts import caller_key, runtime
 SIGN_IN_LIMIT = "10 per minute; 60 per hour"
 NAME_LIMIT = "10 per 5 minutes; 100 per day"
 CODE_LIMIT = "5 per minute; 20 per hour; 60 per day"
-API_LIMIT = "600 per minute"
+KEY_LIMIT = 600
+"""Requests a minute of one key of the API, where it does not say otherwise."""
+API_LIMIT = "6000 per minute"
 WRONG_KEY_LIMIT = "30 per minute; 200 per hour"
 
 _EXTENSION = "tailormail-limits"
@@ -110,6 +112,8 @@ class _Limits:
         app.extensions[_EXTENSION] = self
 
     def take(self, limit: str, subject: str, *key: str) -> bool:
+        if not self.limiter.enabled:
+            return True
         counted = (subject, hashed(*key))
         try:
             return all(self.limiter.limiter.hit(item, *counted) for item in parse_many(limit))
@@ -117,6 +121,8 @@ class _Limits:
             return all(self._own.hit(item, *counted) for item in parse_many(limit))
 
     def forget(self, limit: str, subject: str, *key: str) -> None:
+        if not self.limiter.enabled:
+            return True
         counted = (subject, hashed(*key))
         for item in parse_many(limit):
             self._own.clear(item, *counted)

@@ -92,9 +92,11 @@ class MessageTemplates:
     def list(self) -> list[dict[str, Any]]:
         """The last version of each, by name."""
         with self._db.transaction() as session:
-            newest = select(MessageTemplate).distinct(MessageTemplate.name)
-            rows = session.scalars(newest.order_by(MessageTemplate.name, MessageTemplate.version.desc()))
-            return [_as_plain(row) for row in rows if row.removed_at is None]
+            newest = select(func.max(MessageTemplate.id)).group_by(MessageTemplate.name)
+            there = select(MessageTemplate).where(
+                MessageTemplate.id.in_(newest), MessageTemplate.removed_at.is_(None)
+            )
+            return [_as_plain(row) for row in session.scalars(there.order_by(MessageTemplate.name))]
 
     def remove(self, name: str, by: str) -> None:
         """From now on nobody can send it; what is queued goes out.

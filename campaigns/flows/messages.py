@@ -215,7 +215,7 @@ def _what(session: Session, order: MessageOrder) -> _What:
         assert order.source is not None
         kept = _What(order.source, order.category, order.sender, order.reply_to, None)
     name, address = parseaddr(kept.sender)
-    if "@" not in address:
+    if "@" not in address or not kept.sender.isprintable():
         raise BadInput("must be a name and an address, such as Shop <hello@shop.example>", where="sender")
     mailbox(name, address, "sender")
     if kept.reply_to:

@@ -105,6 +105,18 @@ class Picker:
             picked = recommender.pick_batch(histories, n, likes)
         return by_id, {h.customer_id: picks for h, picks in zip(histories, picked, strict=True)}
 
+    def pick_for(self, history: History, n: int) -> list[Pick]:
+        """`n` picks for this history, by the rules of the shop: somebody of whom the shop itself tells what they do."""
+        loaded, recommender = self._current(_SHOP_RULES)
+        if recommender is None or n < 1:
+            return []
+        return recommender.pick_batch(without_products([history], loaded.hidden), n)[0]
+
+    def by_sku(self, skus: Sequence[str]) -> list[ProductFacts]:
+        """The products of these skus, in their order; what is not known is left out."""
+        loaded = self._current(_SHOP_RULES, build=False)[0]
+        return [loaded.catalogue[loaded.by_sku[sku]] for sku in skus if sku in loaded.by_sku]
+
     def still_fit(
         self, stored: Mapping[int, Sequence[Sequence[object]]], terms: PickingTerms = _SHOP_RULES
     ) -> dict[int, list[Pick]]:

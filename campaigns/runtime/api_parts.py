@@ -9,6 +9,7 @@ from campaigns.flows.idempotency import Idempotency
 from campaigns.flows.message_sending import MessageSending
 from campaigns.flows.message_templates import MessageTemplates
 from campaigns.flows.messages import Messages
+from campaigns.flows.recommending import Recommending
 from campaigns.flows.webhook_collecting import WebhookCollecting
 from campaigns.flows.webhook_delivery import SERVICE, WebhookDelivering
 from campaigns.flows.webhooks import Webhooks
@@ -43,6 +44,10 @@ class ApiParts(ConsentParts):
             meters=self.meters,
             stopping=self.stopping,
         )
+
+    @cached_property
+    def recommending(self) -> Recommending:
+        return Recommending(self.db, self.clock, self.signer, self.picker)
 
     @cached_property
     def webhooks(self) -> Webhooks:

@@ -1,27 +1,35 @@
-"""Who asks: a key in `Authorization: Bearer tm_...`, and what it may do."""
+"""Who asks: a key in `Authorization: Bearer tm_...`, what it may do, and how often."""
 
 from __future__ import annotations
 
-from apiflask import HTTPTokenAuth
+from apiflask import HTTPError, HTTPTokenAuth
 
 from campaigns.flows.api_keys import KeyHolder
+from campaigns.flows.audit import API
+from web.limits import KEY_LIMIT, may
 from web.parts import runtime
 
 SCHEME = "ApiKey"
 
-ALWAYS = (403, 429, 503)
-"""What every way may answer: the key may not, too often, a part of the system is away."""
+ALWAYS = (401, 403, 429, 503)
+"""What every way may answer: no key, one that may not, too often, a part of the system is away."""
 
 auth = HTTPTokenAuth(
     scheme="Bearer",
     name=SCHEME,
-    description="A key made by `tailormail api-key create`; its scopes are read, write and privacy.",
+    description=(
+        "A key made in the console or by `tailormail api-key create`. Its scopes are read, write, privacy, send, "
+        "recommend, events and admin."
+    ),
 )
 
 
 @auth.verify_token
 def _holder(token: str) -> KeyHolder | None:
-    return runtime().api_keys.holder(token)
+    holder = runtime().api_keys.holder(token)
+    if holder is not None and not may(f"{holder.per_minute or KEY_LIMIT} per minute", "api-key", holder.name):
+        raise HTTPError(429, "This key has asked too often; wait a minute", headers={"Retry-After": "60"})
+    return holder
 
 
 @auth.get_user_roles
@@ -30,6 +38,11 @@ def _scopes(holder: KeyHolder) -> list[str]:
 
 
 def asked_by() -> str:
-    """Who is asking, for the campaign's history and the ledger's source."""
+    """Who is asking, for the audit log, the campaign's history and the ledger's source."""
+    return f"{API}{key_name()}"
+
+
+def key_name() -> str:
+    """The name of the key that asks."""
     holder = auth.current_user
-    return f"api:{holder.name}" if holder else "api"
+    return holder.name if holder else ""
