@@ -12,19 +12,23 @@ import click
 
 from campaigns import __version__
 from campaigns.commands.api_key_command import api_key
+from campaigns.commands.audit_command import audit
 from campaigns.commands.brief_command import brief
 from campaigns.commands.copy_audit_command import copy_report, copy_samples
 from campaigns.commands.copy_command import copy
 from campaigns.commands.copy_evaluate_command import copy_evaluate
 from campaigns.commands.copy_plan_command import copy_plan
 from campaigns.commands.evaluate_command import evaluate, models, train
+from campaigns.commands.experiment_command import experiment
 from campaigns.commands.form_command import form
 from campaigns.commands.inbound_command import inbound
 from campaigns.commands.output import as_json, json_option, refuse, show_pairs, show_table
 from campaigns.commands.pairs import pairs_of
 from campaigns.commands.preflight_command import campaign_preflight
 from campaigns.commands.reconcile_command import reconcile
+from campaigns.commands.retry_command import campaign_retry
 from campaigns.commands.suppression_command import suppression
+from campaigns.commands.user_command import user
 from campaigns.core.errors import TailormailError
 
 if TYPE_CHECKING:
@@ -295,10 +299,14 @@ def report(campaign_id: int, json_: bool) -> None:
 cli.add_command(reconcile)
 cli.add_command(inbound)
 campaign.add_command(campaign_preflight)
+campaign.add_command(campaign_retry)
 cli.add_command(api_key)
+cli.add_command(user)
+cli.add_command(audit)
 cli.add_command(suppression)
 cli.add_command(form)
 cli.add_command(brief)
+cli.add_command(experiment)
 cli.add_command(copy)
 copy.add_command(copy_evaluate)
 copy.add_command(copy_plan)

@@ -53,8 +53,12 @@ BATCHES_SECONDS = 60.0
 # Like a sweep, it is for the files of the host that gets it: not in step with how workers ask for tasks.
 ERASURE_SECONDS = 61.3
 REPORTS_SECONDS = 20.0
+EXPERIMENTS_SECONDS = 43.0
 ENGAGEMENT_EXPIRES = 1800.0
 TRAINING_EXPIRES = 1800.0
+TROUBLES_SECONDS = 31.0
+# How often it is looked whether campaigns that are planned get into each other's way.
+CALENDAR_SECONDS = 307.0
 RETENTION_EXPIRES = 6 * 3600.0
 
 _ROUTES: dict[str, Any] = {
@@ -66,6 +70,10 @@ _ROUTES: dict[str, Any] = {
     "tailormail.make_reports": {"queue": "pick"},
     "tailormail.engagement": {"queue": "pick"},
     "tailormail.pick*": {"queue": "pick"},
+    "tailormail.best_hours": {"queue": "pick"},
+    "tailormail.experiments": {"queue": "pick"},
+    "tailormail.calendar": {"queue": "pick"},
+    "tailormail.troubles": {"queue": "plan"},
     "tailormail.warm": {"queue": "pick"},
     "tailormail.copy*": {"queue": "copy"},
     "tailormail.send*": {"queue": "send"},
@@ -114,6 +122,11 @@ _SCHEDULE: dict[str, Any] = {
         "schedule": BATCHES_SECONDS,
         "options": {"expires": BATCHES_SECONDS},
     },
+    "experiments": {
+        "task": "tailormail.experiments",
+        "schedule": EXPERIMENTS_SECONDS,
+        "options": {"expires": EXPERIMENTS_SECONDS},
+    },
     "forget": {
         "task": "tailormail.forget",
         "schedule": FORGET_SECONDS,
@@ -156,6 +169,22 @@ _SCHEDULE: dict[str, Any] = {
         "task": "tailormail.engagement",
         "schedule": crontab(minute="37"),
         "options": {"expires": ENGAGEMENT_EXPIRES},
+    },
+    "troubles": {
+        # Hinted at; this finds those whose hint was lost, or whose worker was killed.
+        "task": "tailormail.troubles",
+        "schedule": TROUBLES_SECONDS,
+        "options": {"expires": TROUBLES_SECONDS},
+    },
+    "best_hours": {
+        "task": "tailormail.best_hours",
+        "schedule": crontab(minute="52"),
+        "options": {"expires": ENGAGEMENT_EXPIRES},
+    },
+    "calendar": {
+        "task": "tailormail.calendar",
+        "schedule": CALENDAR_SECONDS,
+        "options": {"expires": CALENDAR_SECONDS},
     },
     "retention": {
         "task": "tailormail.retention",

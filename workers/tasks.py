@@ -154,6 +154,12 @@ def engagement() -> None:
     runtime().engagement.run()
 
 
+@shared_task(name="tailormail.experiments")
+def experiments() -> None:
+    """Count what campaigns try out, open the next waves, and decide where the rule says so."""
+    runtime().experiment_looks.run()
+
+
 @shared_task(name="tailormail.make_reports")
 def make_reports() -> None:
     """Make reports that are due or that somebody waits for."""
@@ -172,3 +178,23 @@ def train() -> None:
     here = runtime()
     if here.training.run().outcome != "nothing_new":
         here.model_judging.hint()
+
+
+@shared_task(name="tailormail.troubles")
+def troubles() -> None:
+    """Try failed mails again where somebody ordered it, and count by cause what went wrong."""
+    here = runtime()
+    here.retrying.work()
+    here.troubles.work()
+
+
+@shared_task(name="tailormail.best_hours")
+def best_hours() -> None:
+    """Count at which hours customers click."""
+    runtime().best_hour.run()
+
+
+@shared_task(name="tailormail.calendar")
+def calendar() -> None:
+    """Foresee how campaigns that are planned get into each other's way."""
+    runtime().calendar_outlooks.run()
