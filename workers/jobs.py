@@ -54,6 +54,9 @@ class CeleryJobs:
     def send_test_mails(self) -> None:
         self._app.send_task("tailormail.test_mails")
 
+    def see_to_troubles(self) -> None:
+        self._app.send_task("tailormail.troubles")
+
     def train(self) -> None:
         self._app.send_task("tailormail.train")
 

@@ -76,6 +76,10 @@ class Jobs(Protocol):
         """A model of the recommender was trained: see how well it does."""
         ...
 
+    def see_to_troubles(self) -> None:
+        """Somebody wants to know why mails failed, or has them tried again."""
+        ...
+
 
 class NoJobs:
     """Hints nobody: the scheduler will find the work."""
@@ -129,6 +133,9 @@ class NoJobs:
         pass
 
     def judge_models(self) -> None:
+        pass
+
+    def see_to_troubles(self) -> None:
         pass
 
 
@@ -188,3 +195,6 @@ class RecordedJobs:
 
     def judge_models(self) -> None:
         self.hints.append(("judge_models", 0))
+
+    def see_to_troubles(self) -> None:
+        self.hints.append(("see_to_troubles", 0))

@@ -37,3 +37,9 @@ ENGAGEMENT_LOCK = 7_221_417
 
 TRAINING_LOCK = 7_221_418
 """Held while a trained recommender is stored and it is decided which one is in use."""
+
+BEST_HOUR_LOCK = 7_221_431
+"""Held while clicks are counted by hour: two who counted the same ones would count them twice."""
+
+CALENDAR_LOCK = 7_221_432
+"""Held while it is foreseen how campaigns that are planned get into each other's way."""

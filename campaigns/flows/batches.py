@@ -72,6 +72,7 @@ class _Run:
     passed_over: Collection[int]  # campaigns that nobody can send, however urgent
     reserved: list[Move] = field(default_factory=list)  # of sends not begun: held back, failed, put off
     ended: list[Move] = field(default_factory=list)  # of sends handed over
+    answered: int = 0  # mails that ended since the last commit but one
     unsent: list[int] = field(default_factory=list)  # begun, and not handed over after all
     tally: Counter[SendStatus] = field(default_factory=Counter)
     looked: float = field(default_factory=monotonic)
@@ -83,6 +84,7 @@ class _Run:
 class BatchLine:
     """Runs batches; one object belongs to one process, because its transport does.
 
+    `answered` is told of how many mails of a campaign it is known how they ended, group by group.
     `remember_picks` is told which products (ids by send) the pictures of mails will ask for that are about to go.
     `stopping` says whether this process is asked to end: the mail in flight is finished, the rest given back.
     """
@@ -100,6 +102,7 @@ class BatchLine:
         meters: Meters,
         lease: timedelta,
         remember_picks: Callable[[Mapping[int, Sequence[Any]]], None],
+        answered: Callable[[int, int], None] = lambda campaign_id, mails: None,
         words_elsewhere: bool = False,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -113,6 +116,7 @@ class BatchLine:
         self._meters = meters
         self._lease = lease
         self._remember_picks = remember_picks
+        self._answered = answered
         self._words_elsewhere = words_elsewhere
         self._stopping = stopping
         self._random = Random()
@@ -207,6 +211,7 @@ class BatchLine:
             add_counts(session, plan.id, deltas, run.worker)
         # Now the database knows; until here a kill would have been answered from the journal.
         self._outlet.transport.journal.settled()
+        self._answered(plan.id, run.answered)
         run.looked = run.begun = monotonic()
         if run.let_pass is None:
             run.let_pass = run.begun
@@ -283,6 +288,7 @@ class BatchLine:
         put_off_late = any(m.status is SendStatus.PLANNED and m.send_id in moved for m in late)
         if undone[SendStatus.UNCERTAIN] or put_off_late:
             reopen_for_planned(session, campaign, self._clock.now(), "worker")
+        run.answered = sum(m.status is not SendStatus.PLANNED for m in run.ended)
         run.reserved, run.ended, run.unsent = [], [], []
         return deltas
 
@@ -299,6 +305,7 @@ class BatchLine:
             deltas[SendStatus.PLANNED] += returned.total()
             add_counts(session, plan.id, deltas, run.worker)
         self._outlet.transport.journal.settled()
+        self._answered(plan.id, run.answered)
         run.tally[SendStatus.PLANNED] += returned.total()
         self._meters.add("statements", self._db.statements - self._counted)
         self._counted = self._db.statements

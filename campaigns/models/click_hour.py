@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, BigInteger, ForeignKey, Integer, SmallInteger, Text
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, Integer, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.base import Base, CreatedAt
@@ -14,6 +14,8 @@ class ClickHours(Base):
     """
 
     __tablename__ = "click_hours"
+    # Those that have new clicks and are to be ranked anew.
+    __table_args__ = (Index("ix_click_hours_unranked", "customer_id", postgresql_where="ranked = '{}'"),)
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True)
     clicks: Mapped[list[int]] = mapped_column(ARRAY(Integer))

@@ -15,7 +15,7 @@ from campaigns.models.base import Base, BigId, Moment, Words
 class CauseTally(Base):
     """How many sends of a campaign failed, are uncertain or were held back, by cause, as of `counted_at`.
 
-    `tally` is a list of [status, reason, code, n], where reason and code are those of `flows/causes.py`; `of` are
+    `tally` is a list of [status, reason, code, n], where reason and code are those of flows/troubles.py; `of` are
     the campaign's counters at that moment, by which a tally that is out of date is known. `asked_at`: somebody waits.
     """
 

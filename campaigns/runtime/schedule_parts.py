@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from campaigns.flows.best_hour import BestHour
+from campaigns.flows.progress import Watching
+from campaigns.flows.retrying import Retrying
 from campaigns.flows.series import SeriesRuns
+from campaigns.flows.troubles import TroubleKeeping
 from campaigns.runtime.consent_parts import ConsentParts
 
 
@@ -14,3 +18,19 @@ class ScheduleParts(ConsentParts):
     @cached_property
     def series(self) -> SeriesRuns:
         return SeriesRuns(self.db, self.clock)
+
+    @cached_property
+    def best_hour(self) -> BestHour:
+        return BestHour(self.db, self.clock, self.settings.timezone, self.stopping)
+
+    @cached_property
+    def watching(self) -> Watching:
+        return Watching(self.db, self.clock, self.pace_samples)
+
+    @cached_property
+    def troubles(self) -> TroubleKeeping:
+        return TroubleKeeping(self.db, self.clock, self.keyring, self.jobs)
+
+    @cached_property
+    def retrying(self) -> Retrying:
+        return Retrying(self.db, self.clock, self.jobs, self.troubles)

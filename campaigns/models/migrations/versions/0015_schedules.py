@@ -90,6 +90,12 @@ def _hours() -> None:
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_click_hours_customer_id")),
         sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_click_hours")),
     )
+    op.create_index(
+        "ix_click_hours_unranked",
+        "click_hours",
+        ["customer_id"],
+        postgresql_where=sa.text("ranked = '{}'"),
+    )
     op.create_table(
         "hour_profiles",
         sa.Column("zone", sa.Text(), nullable=False),
