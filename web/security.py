@@ -28,14 +28,18 @@ def policy(**changes: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in directives.items())
 
 
-def policy_showing_mail(picture_origins: Iterable[str]) -> str:
+def policy_showing_mail(picture_origins: Iterable[str], scripts: bool = False) -> str:
     """For pages that show a mail in sandboxed frames: its inline styles, and pictures of these origins.
 
-    A frame filled by `srcdoc` inherits this policy, so no script runs there even without the sandbox.
+    A frame filled by `srcdoc` inherits this policy, so no script runs there even without the sandbox. With `scripts`
+    the page has some of its own; then the mail brings a policy of its own along (`mailview.in_frame`).
     """
     pictures = " ".join(["'self'", "data:", *sorted({origin for origin in picture_origins if origin})])
     return policy(
-        script_src="'none'", style_src="'self' 'unsafe-inline'", img_src=pictures, frame_src="'self'"
+        script_src="'self'" if scripts else "'none'",
+        style_src="'self' 'unsafe-inline'",
+        img_src=pictures,
+        frame_src="'self'",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from campaigns.audience.consent import Allowed
@@ -19,7 +19,8 @@ class Preview:
     """A mail as this customer would get it, with everything that explains it.
 
     `held_back` is the reason (audience/verdict.py) why they would not get it now, empty where they would.
-    `words` tells how the words came about, with costs in `currency`.
+    `words` tells how the words came about, with costs in `currency`. `skies` is what each slot that asks for the
+    weather shows in each condition, with all else as it is. `html_bytes` is the size of the HTML part as it is sent.
     """
 
     letter: Letter
@@ -36,6 +37,8 @@ class Preview:
     allowed: Allowed | None = None
     words: CopyAudit | None = None
     currency: str = "USD"
+    skies: dict[str, dict[str, Choice]] = field(default_factory=dict)
+    html_bytes: int = 0
 
     def explained(self) -> dict[str, Any]:
         """The same without the mail, as JSON-ready values."""

@@ -40,7 +40,7 @@ from campaigns.opentime.slots.facts import OpenFacts
 from campaigns.opentime.slots.rules import Choice, choose
 from campaigns.opentime.slots.slots import SlotDefinition
 from campaigns.opentime.weather.forecast_cache import WeatherCache
-from campaigns.opentime.weather.weather import UNKNOWN_WEATHER, Weather
+from campaigns.opentime.weather.weather import UNKNOWN_WEATHER, Condition, Weather
 
 __all__ = ["HERE_AND_NOW", "Scene", "Trial", "Viewing"]
 
@@ -60,6 +60,7 @@ class _Seen:
     pictures: dict[str, ShownPicture]
     weather: Weather
     place: Place | None
+    skies: dict[str, dict[str, Choice]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Viewing:
         letter = self._letters.write(seen.plan, seen.facts, _urls(seen.pictures), pixel=False)
         # What is sent has short addresses, where this preview holds whole pictures.
         content, _ = self._letters.prepare(seen.plan, seen.facts, pixel=False)
+        sent = seen.plan.template.render(content)
         return Preview(
             letter,
             seen.held_back,
@@ -127,13 +129,15 @@ class Viewing:
             seen.pictures,
             seen.weather.condition.value,
             signal_of(seen.place),
-            tuple(check(seen.plan.template.render(content), content)),
+            tuple(check(sent, content)),
             seen.person.external_id,
             "open_tracking" in seen.granted,
             _beyond_consent(scene, seen.granted, seen.place),
             seen.allowed,
             seen.words,
             self._currency,
+            seen.skies,
+            len(sent.html.encode("utf-8", "replace")),
         )
 
     def trial(
@@ -172,10 +176,12 @@ class Viewing:
         weather = self._weather_of(plan, scene, place)
         # A scene that was asked for is shown to the marketer; without one, what this customer would get.
         known = state if tracked or scene.personal else None
-        shown = {
-            slot.name: choose(slot, self._facts(slot, known, scene, place, weather, moment, picks))
-            for slot in plan.slots
-        }
+
+        def choice(slot: SlotDefinition, asked: Scene, sky: Weather) -> Choice:
+            return choose(slot, self._facts(slot, known, asked, place, sky, moment, picks))
+
+        shown = {slot.name: choice(slot, scene, weather) for slot in plan.slots}
+        skies = _in_any_sky(plan, scene, choice) if known else {}
         facts = LetterFacts(
             # Send and customer 0 do not exist: who tries the links of a preview unsubscribes nobody.
             ref=SendRef(0, plan.id, 0, tracked),
@@ -187,7 +193,7 @@ class Viewing:
         )
         pictures = self._pictures(plan, shown, moment)
         return _Seen(
-            plan, person, granted, allowed, refused.get(0, ""), facts, words, shown, pictures, weather, place
+            plan, person, granted, allowed, refused.get(0, ""), facts, words, shown, pictures, weather, place, skies
         )  # fmt: skip
 
     def in_browser(self, token: str) -> str:
@@ -199,7 +205,9 @@ class Viewing:
         """
         campaign_id, send_id = read_link(self._signer, "view", token)
         if not send_id:
-            raise NotFound("this link is of a test mail or a preview: only a mail that was sent can be seen here")
+            raise NotFound(
+                "this link is of a test mail or a preview: only a mail that was sent can be seen here"
+            )
         with self._db.transaction() as session:
             send = mailed(session, campaign_id, send_id)
             if send is None or send.copy_id is None:
@@ -276,6 +284,18 @@ class Viewing:
     ) -> dict[str, ShownPicture]:
         slots = {slot.name: slot for slot in plan.slots}
         return {name: self._showing.picture(slots[name], choice, moment) for name, choice in shown.items()}
+
+
+def _in_any_sky(
+    plan: CampaignPlan, scene: Scene, choice: Callable[[SlotDefinition, Scene, Weather], Choice]
+) -> dict[str, dict[str, Choice]]:
+    """What each slot that asks for the weather would show in each condition."""
+    asked = {sky: replace(scene, weather=sky.value) for sky in Condition}
+    return {
+        slot.name: {sky.value: choice(slot, one, one.measured_in(Weather(sky))) for sky, one in asked.items()}
+        for slot in plan.slots
+        if slot.asks_weather
+    }
 
 
 def _beyond_consent(scene: Scene, granted: frozenset[str], place: Place | None) -> str:

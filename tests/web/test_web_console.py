@@ -139,13 +139,16 @@ class TestPreview:
         assert "<pre" in html
 
     def test_scripts_of_a_mail_cannot_run(self, signed_in: FlaskClient, story: Story) -> None:
-        response = signed_in.get(f"/console/campaigns/{story.sent}/preview")
-        policy = response.headers["Content-Security-Policy"]
-        assert "script-src 'none'" in policy
+        response = signed_in.get(f"/console/campaigns/{story.sent}/preview?looks=both")
+        policy, html = response.headers["Content-Security-Policy"], response.get_data(as_text=True)
+        assert "script-src 'self'" in policy, "the page's own, which the mail's policy forbids in the frames"
         assert f"img-src 'self' data: {story.runtime.settings.public_url}" in policy
-        assert set(re.findall(r"<iframe[^>]*?\b(sandbox(?:=\S+)?)", response.get_data(as_text=True))) == {
-            "sandbox"
-        }
+        assert set(re.findall(r"<iframe[^>]*?\b(sandbox(?:=\S+)?)", html)) == {"sandbox"}
+        framed = [unescape(text) for text in re.findall(r'srcdoc="([^"]*)"', html)]
+        assert len(framed) == 4
+        for mail in framed:
+            own = mail.partition("<head>")[2]
+            assert own.startswith('<meta http-equiv="Content-Security-Policy" content="script-src \'none\'')
 
     def test_looking_counts_nothing(self, signed_in: FlaskClient, story: Story) -> None:
         html = page(signed_in, f"/console/campaigns/{story.sent}/preview?weather=snow")

@@ -23,6 +23,7 @@ from campaigns.runtime import Runtime
 from web.parts import origin_of
 
 _PICTURE = re.compile(r"""<img\b[^>]*?\bsrc=["'](https?://[^"'/]+)""", re.IGNORECASE)
+_NO_SCRIPTS = """<meta http-equiv="Content-Security-Policy" content="script-src 'none'; object-src 'none'">"""
 _NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
 
 
@@ -34,6 +35,8 @@ class ReadMail:
     headers: tuple[tuple[str, str], ...]
     html: str
     text: str
+    sender: str = ""
+    signed: bool = False
 
 
 def read_mail(message: bytes) -> ReadMail:
@@ -44,6 +47,8 @@ def read_mail(message: bytes) -> ReadMail:
         headers=tuple((name, str(value)) for name, value in mail.items()),
         html=_body(mail, "html"),
         text=_body(mail, "plain"),
+        sender=str(mail.get("From", "")),
+        signed="DKIM-Signature" in mail,
     )
 
 
@@ -60,6 +65,13 @@ def allowed_by(runtime: Runtime, message_id: str) -> Allowed | None:
 def picture_origins(html: str, *more: str) -> set[str]:
     """Where the pictures of a mail come from, for the page's content policy."""
     return {origin_of(url) for url in (*_PICTURE.findall(html), *more)}
+
+
+def in_frame(html: str) -> str:
+    """The mail with a policy of its own that lets no script run, whatever the page around it allows."""
+    head = re.search(r"<head[^>]*>", html, re.IGNORECASE)
+    at = head.end() if head else 0
+    return html[:at] + _NO_SCRIPTS + html[at:]
 
 
 def without_opens(runtime: Runtime, html: str) -> str:
