@@ -35,7 +35,7 @@ def train(anew: bool, use_id: int | None, json_: bool) -> None:
             told: dict[str, Any] = {"model": chosen.id, "outcome": "used", **chosen.meta}
             words = f"model {chosen.id} is in use"
         else:
-            trained = runtime.training.run(anew)
+            trained = runtime.training.run(anew, by="cli")
             told = {
                 "model": trained.model_id,
                 **trained.meta,

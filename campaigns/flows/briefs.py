@@ -17,6 +17,7 @@ from campaigns.copywriting.brief import Brief, parse_brief, stored_brief
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, NotFound
+from campaigns.flows.audit import record
 from campaigns.models import BriefRow, Campaign
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -86,6 +87,10 @@ class Briefs:
                 row = {"name": name, "version": version, "body": brief.as_json(), "digest": brief.digest}
                 added = insert(BriefRow).values(**row, created_by=by, created_at=self._clock.now())
                 done = session.execute(added.on_conflict_do_nothing().returning(BriefRow.id)).first()
+                if done is not None:
+                    record(
+                        session, self._clock.now(), by, "brief.saved", f"brief {name}", {"version": version}
+                    )
             # Another process has taken this version meanwhile, so there is a newer one to compare with.
             if done is not None:
                 return version, True

@@ -22,6 +22,7 @@ from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, NotFound, Refused, TellThePerson
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
+from campaigns.flows.audit import record
 from campaigns.flows.copy_approval import APPROVED, REJECTED, SHOWN, rests_on
 from campaigns.flows.copy_audit import CopyAudit, audit_of_words
 from campaigns.flows.copy_due import CopyDue
@@ -207,6 +208,8 @@ class CopySamples:
                 reject_words(session, _rows_of(cell), self._clock.now())
             else:
                 allow_words(session, _rows_of(cell))
+            told = {"sample": cell.key[:12]}
+            record(session, cell.judged_at, by, f"sample.{verdict}", f"campaign {campaign_id}", told)
 
     def approve_all(self, campaign_id: int, by: str) -> int:
         """Approve all that nobody has judged; returns how many.
@@ -227,6 +230,10 @@ class CopySamples:
                 .returning(CopyCell.copy_id, CopyCell.line_ids)
             ).all()
             allow_words(session, {number for head, lines in approved for number in (head, *lines) if number})
+            if approved:
+                told = {"samples": len(approved)}
+                subject = f"campaign {campaign_id}"
+                record(session, self._clock.now(), by, "samples.approved", subject, told)
             return len(approved)
 
 

@@ -27,6 +27,7 @@ from campaigns.delivery.nameless import without_people
 from campaigns.delivery.relaylog import LogReading, read_logs
 from campaigns.delivery.relaylog_values import SendKey, Sighting, Trace, Wanted
 from campaigns.flows.addressees import load_addressees
+from campaigns.flows.audit import record
 from campaigns.flows.bounces import USUAL_SOFT_LIMIT, suppress_for_good
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.provider_events import ProviderEvent, settle_by_events, take_in
@@ -314,6 +315,8 @@ class Reconciling:
             resolver.count()
             if moved:
                 self._reopen(session, campaign, len(moved), by, why, now)
+                told = {"sends": len(moved), "why": why}
+                record(session, now, by, "uncertain_sends.resent", f"campaign {campaign_id}", told)
         log.info("uncertain_sends_resent", campaign_id=campaign_id, sends=len(moved))
         return moved
 
@@ -341,6 +344,9 @@ class Reconciling:
             meant = [send for send in _meant(uncertain_sends(session, campaign_id), which) if not send.let_be]
             for send in meant:
                 resolver.note(_decision(send, ResolutionVerdict.LET_BE, by, why, now))
+            if meant:
+                told = {"sends": len(meant), "why": why}
+                record(session, now, by, "uncertain_sends.let_be", f"campaign {campaign_id}", told)
         return [send.send_id for send in meant]
 
 

@@ -20,6 +20,7 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.locks import RETENTION_LOCK
 from campaigns.core.log import get_logger
+from campaigns.flows.audit_log import forget_entries
 from campaigns.flows.copy_answers import forget_answers
 from campaigns.flows.copy_own import forget_own_copies
 from campaigns.flows.copy_report import copy_counts
@@ -43,17 +44,24 @@ LastReport = Callable[[Session, Campaign, datetime, Report], None]
 
 
 class Retention:
-    """Drops old ranges. `keep_days` counts from the end of the last campaign of a range.
+    """Drops old ranges. `keep_days` counts from the end of the last campaign of a range, `audit_days` are for
+    the audit log.
 
     `last_report` is told the totals of a campaign right before its sends go, in the same transaction.
     """
 
     def __init__(
-        self, db: Database, clock: Clock, keep_days: int, last_report: LastReport | None = None
+        self,
+        db: Database,
+        clock: Clock,
+        keep_days: int,
+        last_report: LastReport | None = None,
+        audit_days: int = 1825,
     ) -> None:
         self._db = db
         self._clock = clock
         self._keep = timedelta(days=keep_days)
+        self._audit_kept = timedelta(days=audit_days)
         self._last_report = last_report
 
     def run(self) -> list[str]:
@@ -76,6 +84,7 @@ class Retention:
         forget_own_copies(self._db)
         forget_payloads(self._db, self._clock.now())
         forget_answers(self._db, self._clock.now())
+        forget_entries(self._db, self._clock.now() - self._audit_kept)
         if dropped:
             log.info("partitions_dropped", partitions=dropped)
         return dropped

@@ -20,6 +20,7 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.log import get_logger
 from campaigns.core.meters import Meters
+from campaigns.flows.audit import record
 from campaigns.flows.counters import counts
 from campaigns.flows.plans import get_campaign
 from campaigns.models import Campaign, CampaignStatus
@@ -131,10 +132,11 @@ class SelfPause:
             alarm = alarm_of(figures, self._thresholds)
             if alarm is None or campaign.status != CampaignStatus.SENDING:
                 return False
-            record = campaign.move(CampaignStatus.PAUSED, self._clock.now(), BY, alarm.why)
-            assert record is not None
-            record.figures = {**asdict(figures), "mails": _mails_out(session, campaign_id)}
-            session.add(record)
+            moved = campaign.move(CampaignStatus.PAUSED, self._clock.now(), BY, alarm.why)
+            assert moved is not None
+            moved.figures = {**asdict(figures), "mails": _mails_out(session, campaign_id)}
+            session.add(moved)
+            record(session, moved.at, BY, "campaign.paused", f"campaign {campaign_id}", {"why": alarm.why})
         log.warning("campaign_paused_itself", campaign_id=campaign_id, why=alarm.why)
         self._meters.add("self_pauses", alarm=alarm.kind)
         self._meters.flush()

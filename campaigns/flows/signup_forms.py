@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, NotFound
+from campaigns.flows.audit import CLI, record
 from campaigns.flows.signup_form import (
     PurposeWords,
     Said,
@@ -38,7 +39,7 @@ class SignupForms:
         self._db = db
         self._clock = clock
 
-    def save(self, file: SignupFormFile, purpose_words: PurposeWords) -> SavedForm:
+    def save(self, file: SignupFormFile, purpose_words: PurposeWords, by: str = CLI) -> SavedForm:
         """Make this form, or change the one of this name; a form that was stopped works again.
 
         Raises:
@@ -62,6 +63,7 @@ class SignupForms:
                 session.add(FormRow(name=file.name, definition=definition, created_at=now, updated_at=now))
             else:
                 row.definition, row.active, row.updated_at = definition, True, now
+            record(session, now, by, "form.saved", f"form {file.name}", {"versions": versions})
         return SavedForm(file.name, row is None, bool(said.keys() - known.keys()), versions)
 
     def all(self) -> list[SignupForm]:
@@ -78,7 +80,7 @@ class SignupForms:
         with self._db.transaction() as session:
             return find_form(session, name)
 
-    def stop(self, name: str) -> None:
+    def stop(self, name: str, by: str = CLI) -> None:
         """Let nobody sign up by this form any more; who has asked already may still confirm.
 
         Raises:
@@ -87,6 +89,7 @@ class SignupForms:
         with self._db.transaction() as session:
             row = session.get_one(FormRow, find_form(session, name).id)
             row.active, row.updated_at = False, self._clock.now()
+            record(session, row.updated_at, by, "form.stopped", f"form {name}")
 
 
 def find_form(session: Session, name: str) -> SignupForm:

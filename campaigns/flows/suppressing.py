@@ -26,6 +26,7 @@ from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput
 from campaigns.core.log import get_logger
+from campaigns.flows.audit import CLI, record
 from campaigns.models import Suppression
 
 log = get_logger(__name__)
@@ -59,7 +60,12 @@ class Suppressing:
         self._keyring = keyring
 
     def add(
-        self, what: str, reason: str = "manual", source: str = "command", at: datetime | None = None
+        self,
+        what: str,
+        reason: str = "manual",
+        source: str = "command",
+        at: datetime | None = None,
+        by: str = CLI,
     ) -> Suppressed:
         """Never mail this address, or any address of this domain, again.
 
@@ -72,15 +78,17 @@ class Suppressing:
             raise BadInput(f"must be one of {known}; to erase a person: tailormail customer erase", "reason")
         moment = at or self._clock.now()
         if what.strip().startswith("@"):
-            return self._add_domain(checked_domain(what), reason, source, moment)
+            return self._add_domain(checked_domain(what), reason, source, moment, by)
         address = _address(what)
         with self._db.transaction() as session:
             known_before = bool(suppressed_by(session, self._keyring, address))
             suppress(session, self._keyring, address, reason, source, moment)
+            # Whose address it is stays untold: the log outlives an erasure.
+            record(session, self._clock.now(), by, "address.suppressed", detail={"reason": reason})
         log.info("address_suppressed", reason=reason, source=source, new=not known_before)
         return Suppressed(not known_before, 1)
 
-    def lift(self, what: str, source: str = "command") -> tuple[SuppressedBy, ...]:
+    def lift(self, what: str, source: str = "command", by: str = CLI) -> tuple[SuppressedBy, ...]:
         """Mail this address or domain again, whatever the reason was; returns what was lifted.
 
         An address whose domain is suppressed stays so. Consent is another matter: a withdrawal still holds.
@@ -92,8 +100,11 @@ class Suppressing:
             if what.strip().startswith("@"):
                 domain = checked_domain(what)
                 entry = lift_domain(session, domain, source)
+                record(session, self._clock.now(), by, "domain.lifted", f"domain {domain}")
                 return (SuppressedBy(domain, *entry),) if entry else ()
-            return lift(session, self._keyring, _address(what), source, REASONS)
+            lifted = lift(session, self._keyring, _address(what), source, REASONS)
+            record(session, self._clock.now(), by, "address.lifted", detail={"found": len(lifted)})
+            return lifted
 
     def check(self, what: str) -> list[SuppressedBy]:
         """Why this address or domain is not mailed; an empty list where nothing is against it.
@@ -123,6 +134,7 @@ class Suppressing:
         path: Path,
         mapping: Mapping[str, str] | None = None,
         defaults: Mapping[str, str] | None = None,
+        by: str = CLI,
     ) -> ListResult:
         """Suppress what a CSV file names (audience/suppression_lists.py); one transaction.
 
@@ -133,13 +145,15 @@ class Suppressing:
             result = import_list(
                 session, self._keyring, path, dict(mapping or {}), dict(defaults or {}), self._clock.now()
             )
+            told = {"rows": result.rows_read, "added": result.added, "skipped": result.skipped}
+            record(session, self._clock.now(), by, "suppressions.imported", detail=told)
         self.fill_in()
         if result.older_keys and result.added:
             self._renew()
         log.info("suppressions_imported", rows=result.rows_read, added=result.added, skipped=result.skipped)
         return result
 
-    def export_list(self, path: Path) -> int:
+    def export_list(self, path: Path, by: str = CLI) -> int:
         """Write all entries into a CSV file that only its owner may read; returns how many.
 
         Raises:
@@ -152,6 +166,7 @@ class Suppressing:
                 self._db.transaction() as session,
             ):
                 number = export_list(session, file)
+                record(session, self._clock.now(), by, "suppressions.exported", detail={"entries": number})
             draft.replace(path)
         except OSError as error:
             draft.unlink(missing_ok=True)
@@ -173,9 +188,12 @@ class Suppressing:
             if not some:
                 return made
 
-    def _add_domain(self, domain: str, reason: str, source: str, at: datetime) -> Suppressed:
+    def _add_domain(self, domain: str, reason: str, source: str, at: datetime, by: str) -> Suppressed:
         with self._db.transaction() as session:
             new = suppress_domain(session, self._keyring, domain, reason, source, at)
+            record(
+                session, self._clock.now(), by, "domain.suppressed", f"domain {domain}", {"reason": reason}
+            )
         self.fill_in()
         with self._db.transaction() as session:
             number = customers_of(session, self._keyring, domain)

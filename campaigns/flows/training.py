@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.log import get_logger
+from campaigns.flows.audit import CLI, SCHEDULER, record
 from campaigns.recommend.evaluation import Split, evaluate
 from campaigns.recommend.evaluation_segments import load_languages
 from campaigns.recommend.interactions import Interactions, load_interactions
@@ -93,7 +94,7 @@ class Training:
             languages = load_languages(session, interactions.customer_ids)
         return evaluate(interactions, split, cut, days, self._tuning_seconds, languages)
 
-    def run(self, anew: bool = False) -> Trained:
+    def run(self, anew: bool = False, by: str = SCHEDULER) -> Trained:
         """Learn from all orders up to now; the result is used unless it does worse than what is in use.
 
         Where no order and no product was added since the last training, nothing is done; settings are tuned again
@@ -109,7 +110,7 @@ class Training:
         # Minutes of matrix work on a large shop: no connection is held meanwhile.
         tuned = anew or _tuning_is_due(before, now)
         learned = learn(before.interactions, now, self._tuning_seconds, before.in_use, tuned)
-        return self._keep(before, learned, now)
+        return self._keep(before, learned, now, by)
 
     def is_current(self) -> bool:
         """Whether the orders and products that are there now have been learned from."""
@@ -122,7 +123,7 @@ class Training:
         with self._db.transaction() as session:
             return model_versions(session)
 
-    def use(self, model_id: int) -> ModelVersion:
+    def use(self, model_id: int, by: str = CLI) -> ModelVersion:
         """Put a kept model into use, until the next one that is not worse.
 
         Raises:
@@ -132,6 +133,7 @@ class Training:
         with self._db.transaction() as session:
             one_at_a_time(session)
             version = use_model(session, model_id)
+            record(session, self._clock.now(), by, "recommender.model_chosen", f"model {model_id}")
         log.info("recommender_model_chosen", model_id=model_id)
         return version
 
@@ -150,7 +152,7 @@ class Training:
             return False
         return now - datetime.fromisoformat(newest.meta["as_of"]) < _OLDEST
 
-    def _keep(self, before: _Before, learned: Learned, now: datetime) -> Trained:
+    def _keep(self, before: _Before, learned: Learned, now: datetime, by: str) -> Trained:
         tuned: dict[str, Any] = {"tuned_at": now.isoformat(), "tuned_lines": len(before.interactions.day)}
         if not learned.tuned:
             earlier = before.newest.meta if before.newest else {}
@@ -169,6 +171,8 @@ class Training:
             }
             model = replace(told, meta=told.meta | tuned | facts)
             model_id = keep_model(session, model, outcome == "used")
+            said = {"outcome": outcome, "verdict": verdict}
+            record(session, self._clock.now(), by, "recommender.trained", f"model {model_id}", said)
         tell = log.info if outcome == "used" else log.warning
         tell("recommender_trained", model_id=model_id, outcome=outcome, verdict=verdict)
         return Trained(model_id, dict(model.meta), outcome, verdict)

@@ -75,8 +75,8 @@ class Campaign(Base):
     delivery: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     picking: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     copy: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
-    experiment: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    recurrence: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    experiment: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    recurrence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     series_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"), index=True)
     copy_forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     brief_name: Mapped[Words]

@@ -34,4 +34,7 @@ class InsightParts(ConsentParts):
 
     @cached_property
     def retention(self) -> Retention:
-        return Retention(self.db, self.clock, self.settings.keep_days, self.report_keeping.keep)
+        settings = self.settings
+        return Retention(
+            self.db, self.clock, settings.keep_days, self.report_keeping.keep, settings.audit_days
+        )

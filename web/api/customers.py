@@ -10,7 +10,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from web.api.keys import ALWAYS, auth
+from web.api.keys import ALWAYS, asked_by, auth
 from web.parts import runtime
 
 blueprint = APIBlueprint("customers", __name__, tag="Privacy")
@@ -45,7 +45,7 @@ class ErasedOut(BaseModel):
 @blueprint.doc(responses=[400, 404, *ALWAYS])
 def export(who: WhoIn) -> dict[str, Any]:
     """Everything known about a customer (GDPR art. 15 and 20)."""
-    return runtime().rights.export(who.email)
+    return runtime().rights.export(who.email, asked_by())
 
 
 @blueprint.post("/customers/erase")
@@ -55,5 +55,5 @@ def export(who: WhoIn) -> dict[str, Any]:
 @blueprint.doc(responses=[400, 404, *ALWAYS])
 def erase(who: WhoIn) -> dict[str, Any]:
     """Remove a customer's personal data for good (GDPR art. 17); the address stays suppressed as a keyed hash."""
-    runtime().rights.erase(who.email)
+    runtime().rights.erase(who.email, asked_by())
     return {"erased": True}

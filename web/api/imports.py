@@ -9,7 +9,7 @@ from flask import request
 from pydantic import BaseModel
 
 from campaigns.audience.import_rows import Upload
-from web.api.keys import ALWAYS, auth
+from web.api.keys import ALWAYS, asked_by, auth
 from web.parts import runtime
 
 blueprint = APIBlueprint("imports", __name__, tag="Imports")
@@ -54,7 +54,7 @@ def import_rows(kind: Literal["customers", "products", "orders", "consents"]) ->
     if request.mimetype != "text/csv":
         raise HTTPError(415, "The body must be CSV; say so by Content-Type: text/csv")
     content = request.get_data(cache=False)
-    (result,) = runtime().importing.run(kind, [Upload(f"{kind}.csv", content)])
+    (result,) = runtime().importing.run(kind, [Upload(f"{kind}.csv", content)], by=asked_by())
     return {
         "kind": result.kind,
         "rows_read": result.rows_read,

@@ -57,7 +57,7 @@ class EntriesOut(BaseModel):
 @blueprint.doc(responses=[400, *ALWAYS])
 def suppress(wanted: SuppressIn) -> dict[str, Any]:
     """Never mail this address, or any address of this domain, again."""
-    done = runtime().suppressing.add(wanted.what, wanted.reason, asked_by())
+    done = runtime().suppressing.add(wanted.what, wanted.reason, asked_by(), by=asked_by())
     return {"new": done.new, "customers": done.customers}
 
 
@@ -78,4 +78,8 @@ def check(asked: WhatIn) -> dict[str, Any]:
 @blueprint.doc(responses=[400, *ALWAYS])
 def lift(asked: WhatIn) -> dict[str, Any]:
     """Mail it again; returns what was lifted. Consent is another matter: a withdrawal still holds."""
-    return {"entries": [as_plain(entry) for entry in runtime().suppressing.lift(asked.what, asked_by())]}
+    return {
+        "entries": [
+            as_plain(entry) for entry in runtime().suppressing.lift(asked.what, asked_by(), by=asked_by())
+        ]
+    }
