@@ -145,6 +145,7 @@ def erasures() -> None:
 @shared_task(name="tailormail.retention")
 def retention() -> None:
     """Drop what is too old to be kept."""
+    runtime().uploads.forget_unused()
     runtime().retention.run()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from campaigns.core.db import Database
-from campaigns.models import Picture
+from campaigns.models import Picture, PictureUpload
 from campaigns.opentime.drawing.pictures import EXTENSIONS, PictureFile, check_picture
 
 
@@ -28,6 +29,9 @@ class Hosting:
         files = {name: check_picture(body, name) for name, body in bodies.items()}
         with self._db.transaction() as session:
             keep_pictures(session, {file.sha256: file for file in files.values()})
+            # Whoever uploaded the same for a draft before: it no longer goes with the draft.
+            hosted = PictureUpload.sha256.in_([file.sha256 for file in files.values()])
+            session.execute(update(PictureUpload).where(hosted).values(made=False))
         return {
             name: f"{self._public_url}/i/{file.sha256}.{EXTENSIONS[file.media_type]}"
             for name, file in files.items()

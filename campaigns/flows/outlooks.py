@@ -145,6 +145,19 @@ class Outlooks:
             words = self._words(session, campaign)
         return self._of(campaign, words)
 
+    def look(self, campaign_id: int) -> SegmentLook | None:
+        """The audience alone, with a few of its customers; None where its rules cannot be read any more.
+
+        Raises:
+            NotFound: there is none with this number.
+        """
+        with self._db.transaction() as session:
+            campaign = get_campaign(session, campaign_id)
+        try:
+            return self._counts().look(campaign.segment, ContactTerms.of(campaign, None))
+        except TellThePerson:
+            return None
+
     def changed(self, campaign_id: int) -> None:
         """Have the words foreseen once the campaign has come to rest; nothing without a model."""
         if not self._uses_model:

@@ -13,6 +13,7 @@ from campaigns.flows.draft_sections.section import Section
 from campaigns.flows.draft_sections.template import TemplateSection
 from campaigns.flows.drafts import Drafts
 from campaigns.flows.outlooks import Outlooks
+from campaigns.flows.picture_uploads import PictureUploads
 from campaigns.runtime.segment_parts import SegmentParts
 
 
@@ -33,6 +34,10 @@ class DraftParts(SegmentParts):
     @cached_property
     def drafts(self) -> Drafts:
         return Drafts(self.db, self.clock, self.draft_sections, lambda number: self.outlooks.changed(number))
+
+    @cached_property
+    def uploads(self) -> PictureUploads:
+        return PictureUploads(self.db, self.clock)
 
     @cached_property
     def outlooks(self) -> Outlooks:

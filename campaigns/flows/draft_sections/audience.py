@@ -7,11 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from campaigns.audience.segment_references import put_in
 from campaigns.audience.segments import parse_segment
-from campaigns.core.errors import BadInput
+from campaigns.core.errors import BadInput, NotFound
 from campaigns.flows.definition import CampaignFile
 from campaigns.flows.draft_sections.reading import Typed, fault_words
-from campaigns.flows.draft_sections.section import Problem, Problems
+from campaigns.flows.draft_sections.section import Problem
 from campaigns.models import Campaign, KeptSegment
 
 FRAME = ("name", "topic", "kind", "sender", "reply_to", "postal_address")
@@ -25,7 +26,8 @@ _FILLED = {"name": "x", "template": "x", "brief": "x", "sender": "X <x@x.example
 
 
 class AudienceSection:
-    """`source` is one of SOURCES, `kept` the number of a segment as text, `rules` the tree of rules of its own."""
+    """`source` is one of SOURCES, `kept` the number of a segment as text, `rules` the tree of rules of its own;
+    `rules_problem` says why whoever read the form could make no tree of it."""
 
     name = "audience"
 
@@ -49,7 +51,7 @@ class AudienceSection:
                     (segment.rules, segment.id) if segment else ({}, None)
                 )
             case _:
-                columns["segment"] = _own(typed, value.get("rules") or {})
+                columns["segment"] = _own(session, typed, value)
         typed.refuse_faults()
         return columns
 
@@ -86,12 +88,14 @@ def _kept(session: Session, typed: Typed) -> KeptSegment | None:
     return row
 
 
-def _own(typed: Typed, rules: Any) -> dict[str, Any]:
+def _own(session: Session, typed: Typed, value: dict[str, Any]) -> dict[str, Any]:
+    if typed.text("rules_problem"):
+        typed.wrong("rules", typed.text("rules_problem"))
     try:
+        rules: dict[str, Any] = dict(put_in(session, value.get("rules") or {}))
         parse_segment(rules)
-    except Problems as error:
-        for problem in error.found:
-            typed.wrong(problem.field, problem.message)
-    except BadInput as error:
-        typed.wrong(error.where or "rules", fault_words(error.message.removeprefix(f"{error.where}: ")))
-    return dict(rules) if isinstance(rules, dict) else {}
+    except (BadInput, NotFound) as error:
+        where = getattr(error, "where", "")
+        typed.wrong("rules", fault_words(error.message.removeprefix(f"{where}: ")))
+        return {}
+    return rules

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from campaigns.flows.draft_sections.reading import Typed, shown
-from campaigns.opentime.slots.slots import SlotDefinition
 
 SHOP_COLUMNS = ("name", "latitude", "longitude", "timezone", "hours", "link")
 STYLE = ("background", "text", "accent")

@@ -49,3 +49,11 @@ def edit(number: int) -> ResponseReturnValue:
     missing = runtime().drafts.complete(number)
     step = step_of(missing[0].section) if missing else STEPS[-1]
     return redirect(url_for(step.endpoint, number=number))
+
+
+@blueprint.get(f"{EDIT}/outlook")
+def outlook(number: int) -> ResponseReturnValue:
+    """What the campaign would do as it is now, for a page that puts it in place of its own."""
+    return render_template(
+        "console/editor/_outlook.html", outlook=runtime().outlooks.of(number), campaign={"id": number}
+    )

@@ -90,14 +90,22 @@ class Editing:
     def page(self, template: str, **context: Any) -> ResponseReturnValue:
         """The step's page."""
         html = render_template(
-            template, editing=self, campaign=self.campaign, path=self._path(), step=self.step, **context
+            template,
+            editing=self,
+            campaign=self.campaign,
+            path=self._path(),
+            step=self.step,
+            outlook=runtime().outlooks.of(self.campaign["id"]),
+            **context,
         )
         response = make_response(html)
         response.status_code = 409 if self.theirs else 200
         return response
 
-    def save(self, value: dict[str, Any]) -> ResponseReturnValue | None:
+    def save(self, value: dict[str, Any], anchor: str = "", **query: str) -> ResponseReturnValue | None:
         """Keep what was typed, and say where to go on; None: show the page again, somebody else was faster.
+
+        A button that stays goes back to `anchor` on the same page, with `query` in its address.
 
         What has faults is kept as well, and the page says so when it is shown again. A page that saves as one
         types gets JSON.
@@ -118,7 +126,12 @@ class Editing:
         if wants_json():
             return _told(saved)
         onward = after(self.step.name) if request.form.get("then") == "next" and not saved.problems else None
-        return redirect(url_for((onward or self.step).endpoint, number=self.campaign["id"]))
+        if onward is not None:
+            return redirect(url_for(onward.endpoint, number=self.campaign["id"]))
+        anchor = anchor or ("faults" if saved.problems else "")
+        return redirect(
+            url_for(self.step.endpoint, number=self.campaign["id"], _anchor=anchor or None, **query)
+        )
 
     def keep(self, value: dict[str, Any]) -> Saved:
         """Keep what was typed, for a step that answers by itself.
