@@ -177,10 +177,11 @@ def _terms(campaign: Campaign) -> ExperimentTerms:
 def _as_planned(terms: ExperimentTerms) -> dict[str, Any]:
     """The terms without the seed, by which one could foretell anybody's arm, and without the arms."""
     return {
-        **terms.model_dump(mode="json", exclude={"seed", "arms", "window_hours", "wave_hours"}),
+        **terms.model_dump(mode="json", exclude={"seed", "arms", "window_hours", "wave_hours", "waves"}),
         "window_hours": terms.window,
         "wave_hours": terms.between_waves,
         "in_stages": terms.in_stages,
+        "waves_planned": terms.waves,
     }
 
 

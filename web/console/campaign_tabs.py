@@ -38,9 +38,10 @@ class Tab:
 TABS: tuple[Tab, ...] = (
     Tab("overview", "Overview", "console.campaigns.show"),
     Tab("edit", "Edit", "console.editor.begin.edit", statuses=("draft",)),
-    Tab("preflight", "Preflight", "console.preflight.preflight", statuses=("draft",)),
+    Tab("check", "Check", "console.editor.check.show", statuses=BEFORE_SENDING),
     Tab("preview", "Preview", "console.preview.preview"),
     Tab("copy", "Copy", "console.copy.copy"),
+    Tab("experiment", "Experiment", "console.experiment.show"),
     Tab("report", "Report", "console.report.report"),
 )
 """In their order: Overview, Edit, Preview, Copy, Experiment, Progress, Report."""
