@@ -81,6 +81,17 @@ def judge_sample(
     return _told([(reason, n) for reason, n, id_ in found if id_ is None], [(i, r) for r, _, i in found if i])
 
 
+def ids_in_sample(
+    session: Session, terms: ContactTerms, segment: Segment, now: datetime, sample: Sample
+) -> list[int]:
+    """The numbers of those customers of the sample whom freezing would plan to mail now."""
+    audience = audience_of(segment, now).add_columns(Customer.id.label("id"))
+    if not sample.everybody:
+        audience = audience.where(_key <= sample.bound)
+    judged = _judged(audience)
+    return list(session.scalars(select(judged.c.id).where(judged.c.reason == ""), values(terms, now)))
+
+
 def judge_all(
     session: Session, terms: ContactTerms, segment: Segment, now: datetime, few: int, seconds: float
 ) -> Judged:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 
 from campaigns.flows.best_hour import BestHour
+from campaigns.flows.calendar import Calendar
+from campaigns.flows.calendar_feed import CalendarFeed
+from campaigns.flows.calendar_outlooks import CalendarOutlooks
 from campaigns.flows.progress import Watching
 from campaigns.flows.retrying import Retrying
 from campaigns.flows.series import SeriesRuns
@@ -34,3 +37,22 @@ class ScheduleParts(ConsentParts):
     @cached_property
     def retrying(self) -> Retrying:
         return Retrying(self.db, self.clock, self.jobs, self.troubles)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        return Calendar(self.db, self.clock, self.settings.cap)
+
+    @cached_property
+    def calendar_outlooks(self) -> CalendarOutlooks:
+        return CalendarOutlooks(self.db, self.clock, self.settings.cap)
+
+    @cached_property
+    def calendar_feed(self) -> CalendarFeed:
+        base = self.settings.public_url
+        return CalendarFeed(
+            self.db,
+            self.clock,
+            self.signer,
+            self.calendar,
+            lambda number: f"{base}/console/campaigns/{number}",
+        )
