@@ -58,7 +58,7 @@ class InviteForm(FlaskForm):
 class RoleForm(FlaskForm):
     """Another role."""
 
-    role = RadioField("Role", choices=[(role.value, role.value) for role in Role])
+    role = RadioField("Role", choices=[role.value for role in Role])
 
 
 @blueprint.get("/people")
