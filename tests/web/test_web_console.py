@@ -291,13 +291,3 @@ def test_other_words() -> None:
     assert share_words(1, 1000) == "0.1 %" and share_words(1, 2) == "50 %" and share_words(0, 0) == ""
     assert moment_words("2026-11-21T03:39:00+00:00") == "21 Nov 2026, 03:39 UTC"
     assert moment_words(None) == "–"
-
-
-def test_preflight_says_what_is_wrong_and_a_draft_leads_there(signed_in: FlaskClient, story: Story) -> None:
-    where = f"/console/campaigns/{story.draft}/preflight"
-    assert where in page(signed_in, f"/console/campaigns/{story.draft}")
-    assert f"/{story.sent}/preflight" not in page(signed_in, f"/console/campaigns/{story.sent}")
-    story.runtime.spam_judge = None
-    html = page(signed_in, where)
-    assert "Nothing stands in the way of approval" in html and "Link not checked" in html
-    page(signed_in, "/console/campaigns/999999/preflight", status=404)
