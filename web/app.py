@@ -20,6 +20,7 @@ from web.public.health import MEASURES
 from web.public.opens import PicturesFirst
 from web.security import CONSOLE_PATH, ConsoleSessions, add_security_headers
 from web.tracing import begin_trace, end_trace
+from web.uploading import admit_uploads
 
 LARGEST_BODY = 1_000_000
 
@@ -52,6 +53,7 @@ def create_app(runtime: Runtime) -> Flask:
     measures = Measures(runtime)
     app.extensions[MEASURES] = measures
     app.before_request(begin_trace)
+    app.before_request(admit_uploads)
     measures.install(app)
     app.after_request(end_trace)
     app.after_request(add_security_headers)

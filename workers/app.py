@@ -54,6 +54,11 @@ BATCHES_SECONDS = 60.0
 ERASURE_SECONDS = 61.3
 REPORTS_SECONDS = 20.0
 EXPERIMENTS_SECONDS = 43.0
+# Counts and imports are hinted at; these find those whose hint was lost, or whose worker was killed. Files lie on the
+# host that took them: like a sweep, not in step with how workers ask for tasks.
+COUNT_SECONDS = 31.0
+COUNT_EXPIRES = 600.0
+IMPORT_SECONDS = 7.3
 ENGAGEMENT_EXPIRES = 1800.0
 TRAINING_EXPIRES = 1800.0
 TROUBLES_SECONDS = 31.0
@@ -81,6 +86,8 @@ _ROUTES: dict[str, Any] = {
     "tailormail.test_mails": {"queue": "send"},
     "tailormail.preflights": {"queue": "pick"},
     "tailormail.forget": {"queue": "plan"},
+    "tailormail.count_segments": {"queue": "pick"},
+    "tailormail.import_files": {"queue": "plan"},
     "tailormail.feedback*": {"queue": "feedback"},
     "tailormail.open_states": {"queue": "feedback"},
     "tailormail.erasures": {"queue": "feedback"},
@@ -147,6 +154,15 @@ _SCHEDULE: dict[str, Any] = {
     "erasures": {
         "task": "tailormail.erasures",
         "schedule": ERASURE_SECONDS,
+    },
+    "count_segments": {
+        "task": "tailormail.count_segments",
+        "schedule": COUNT_SECONDS,
+        "options": {"expires": COUNT_EXPIRES},
+    },
+    "import_files": {
+        "task": "tailormail.import_files",
+        "schedule": IMPORT_SECONDS,
     },
     "train": {
         # Trends age, and a hint may be lost; where nothing is new it ends at once.

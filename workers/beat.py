@@ -28,6 +28,7 @@ _FREQUENT = {
     "tailormail.erasures": "feedback",
     "tailormail.provider_payloads": "feedback",
     "tailormail.notices": "send",
+    "tailormail.import_files": "plan",
     "tailormail.webhooks": "feedback",
 }
 

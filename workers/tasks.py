@@ -50,6 +50,8 @@ def forget() -> None:
     here.signing_up.forget_expired()
     here.test_mails.forget_old()
     here.notices.forget_old()
+    here.file_imports.forget_old()
+    here.segment_counts.forget_old()
     here.message_sending.forget_old(here.settings.message_days)
     here.idempotency.forget_old()
     here.webhook_delivery.forget_old()
@@ -199,3 +201,15 @@ def best_hours() -> None:
 def calendar() -> None:
     """Foresee how campaigns that are planned get into each other's way."""
     runtime().calendar_outlooks.run()
+
+
+@shared_task(name="tailormail.count_segments")
+def count_segments() -> None:
+    """Count segments one by one that somebody looks at."""
+    runtime().segment_counts.work()
+
+
+@shared_task(name="tailormail.import_files")
+def import_files() -> None:
+    """Try out and import files that somebody sent to this host."""
+    runtime().file_imports.work()

@@ -101,7 +101,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
 def plan_columns(
     kind: str, header: Sequence[str], mapping: Mapping[str, str], defaults: Mapping[str, str], where: str
 ) -> ColumnPlan:
-    """Find each field's column: the mapped one, else the one of its own name.
+    """Find each field's column: the mapped one (none where it is mapped to ""), else the one of its own name.
 
     Raises:
         BadInput: an unknown field, a column that is not there or there twice, a required field without
@@ -117,9 +117,9 @@ def plan_columns(
         column = mapping.get(field.name, field.name).strip()
         default = defaults.get(field.name, "")
         value = _read_default(field, default, where) if default else None
-        if column.lower() in places:
+        if column and column.lower() in places:
             cells.append((field, places[column.lower()], default))
-        elif field.name in mapping:
+        elif column and field.name in mapping:
             raise BadInput(
                 f"there is no column {read.shown(column)} for {field.name}; the file has {', '.join(header)}",
                 where,

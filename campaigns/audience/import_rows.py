@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,11 @@ from campaigns.audience.import_columns import ColumnPlan
 from campaigns.core.errors import BadInput
 
 KEPT_ERRORS = 1000
+LONGEST_LINE = 1_000_000
+"""Characters; more is no CSV file, and must not be read into memory to find that out."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
+_TOLD_EACH = 5000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,18 +47,39 @@ class ErrorList:
             self.kept.append(RowError(line, reason))
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks on while a file is read: `told` hears of the rows read so far, every some thousand.
+
+    More than `most_characters` unpacked are refused.
+    """
+
+    told: Callable[[int], None]
+    most_characters: int
+
+
 class CsvFile:
     """An open import file: its header, then its rows."""
 
-    def __init__(self, stream: io.TextIOBase, where: str) -> None:
+    def __init__(self, stream: io.TextIOBase, where: str, watch: Watch | None = None) -> None:
         self.where = where
-        self._reader = csv.reader(stream)
+        self._watch = watch
+        self._reader = csv.reader(_bounded(stream, where, watch.most_characters if watch else sys.maxsize))
         with self._file_errors():
             header = next(self._reader, None)
         if not header or not any(column.strip() for column in header):
             raise BadInput("is empty; the first line must name the columns", where)
         self.header: Sequence[str] = [column.strip() for column in header]
         self.rows_read = 0
+
+    def first_rows(self, most: int) -> list[list[str]]:
+        """The next rows as they stand there, for looking at; lines without anything are left out.
+
+        Raises:
+            BadInput: as in `values`.
+        """
+        with self._file_errors():
+            return list(islice((row for row in self._reader if row), most))
 
     def values(self, plan: ColumnPlan, errors: ErrorList) -> Iterator[list[Any]]:
         """Yield [line, value, ...] in the order of `plan.fields` for each good row; note the bad ones.
@@ -71,6 +98,8 @@ class CsvFile:
                 if not row:
                     continue
                 self.rows_read += 1
+                if self._watch is not None and not self.rows_read % _TOLD_EACH:
+                    self._watch.told(self.rows_read)
                 if len(row) != width:
                     errors.add(first, _wrong_width(row, width))
                     continue
@@ -116,7 +145,7 @@ class Upload:
 
 
 @contextmanager
-def open_csv(source: Path | Upload) -> Iterator[CsvFile]:
+def open_csv(source: Path | Upload, watch: Watch | None = None) -> Iterator[CsvFile]:
     """Open a CSV or CSV.gz file, or a plain CSV that was sent; a leading byte order mark is dropped.
 
     Raises:
@@ -125,7 +154,7 @@ def open_csv(source: Path | Upload) -> Iterator[CsvFile]:
     if isinstance(source, Upload):
         # Never unpacked: a small upload may be gzip of something endless.
         with io.TextIOWrapper(io.BytesIO(source.content), encoding="utf-8-sig", newline="") as stream:
-            yield CsvFile(stream, source.name)
+            yield CsvFile(stream, source.name, watch)
         return
     path, where = source, source.name
     try:
@@ -139,7 +168,24 @@ def open_csv(source: Path | Upload) -> Iterator[CsvFile]:
             raise BadInput("is not gzip; compress it, or name it .csv if it is plain text", where)
         binary: Any = gzip.GzipFile(fileobj=raw) if packed else raw
         with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
-            yield CsvFile(stream, where)
+            yield CsvFile(stream, where, watch)
+
+
+def _bounded(stream: io.TextIOBase, where: str, most: int) -> Iterator[str]:
+    """The lines of a stream, none of which is ever held whole where it has no end."""
+    read = 0
+    for number in count(1):
+        line = stream.readline(LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) > LONGEST_LINE:
+            raise BadInput(
+                f"line {number} is longer than {LONGEST_LINE:,} characters; is it a CSV file?", where
+            )
+        read += len(line)
+        if read > most:
+            raise BadInput(f"is larger than {most:,} characters once it is unpacked", where)
+        yield line
 
 
 def _wrong_width(row: Sequence[str], width: int) -> str:

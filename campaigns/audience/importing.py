@@ -15,7 +15,7 @@ from campaigns.audience.import_columns import ColumnPlan, Field, Kind, plan_colu
 from campaigns.audience.import_customers import merge_customers, seal_addresses, sealed_fields
 from campaigns.audience.import_merge import Merged, Staged
 from campaigns.audience.import_merge_rows import merge_consents, merge_orders, merge_products
-from campaigns.audience.import_rows import KEPT_ERRORS, CsvFile, ErrorList, RowError, Upload, open_csv
+from campaigns.audience.import_rows import KEPT_ERRORS, CsvFile, ErrorList, RowError, Upload, Watch, open_csv
 from campaigns.audience.suppressed_domains import renew_domains
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import raw_cursor
@@ -60,6 +60,7 @@ def import_file(
     mapping: Mapping[str, str],
     defaults: Mapping[str, str],
     now: datetime,
+    watch: Watch | None = None,
 ) -> ImportResult:
     """Import one CSV or CSV.gz file of `kind`; memory does not grow with the file.
 
@@ -67,6 +68,7 @@ def import_file(
         mapping: field -> column, where they are not of the same name.
         defaults: field -> value for rows (or whole files) that leave it empty.
         now: the moment of the import, aware; becomes `created_at` and `updated_at`.
+        watch: who looks on.
 
     A bad row is noted and skipped, the rest lands. A row that changes nothing touches nothing. Fields
     without a column keep what is stored; an empty cell empties the field. Lines of one order and product
@@ -81,7 +83,7 @@ def import_file(
     if now.tzinfo is None:
         raise ValueError("import_file needs an aware datetime")
     errors = ErrorList()
-    with open_csv(path) as file, session.begin_nested():
+    with open_csv(path, watch) as file, session.begin_nested():
         plan = plan_columns(kind, file.header, mapping, defaults, file.where)
         staged = _stage(session, kind, file, plan, keyring, errors, now)
         merged = _MERGES[kind](staged)

@@ -43,3 +43,6 @@ BEST_HOUR_LOCK = 7_221_431
 
 CALENDAR_LOCK = 7_221_432
 """Held while it is foreseen how campaigns that are planned get into each other's way."""
+
+FILE_IMPORT_LOCK = 7_221_441
+"""Held, with the number of a file as its second key, by the worker that reads it; a killed one lets go."""

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
         ge=30,
         description="Days that single sends, opens and clicks are kept after their campaigns ended.",
     )
+    import_megabytes: int = Field(
+        512, ge=1, le=16384, description="Largest file, in megabytes, that the console takes for importing."
+    )
     frequency_cap: str | None = Field(
         None, description="Most marketing mails per customer, such as 3/7d; unset: no limit."
     )
@@ -269,6 +272,11 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """The data folder, absolute."""
         return self.data_dir.expanduser().resolve()
+
+    @property
+    def uploads(self) -> Path:
+        """Where files lie that somebody sent, until they are imported."""
+        return self.folder / "uploads"
 
     @property
     def captured_mail(self) -> Path:

@@ -43,7 +43,7 @@ class Importing:
         results = []
         for path in paths:
             with self._db.transaction() as session:
-                results.append(self.land(session, kind, path, mapping or {}, defaults or {}))
+                results.append(self.land(session, kind, path, mapping or {}, defaults or {}, by))
         return results
 
     def land(
@@ -53,6 +53,7 @@ class Importing:
         path: Path | Upload,
         mapping: Mapping[str, str],
         defaults: Mapping[str, str],
+        by: str,
         watch: Watch | None = None,
     ) -> ImportResult:
         """One file, in the caller's transaction; workers are hinted at once it is committed.
@@ -62,6 +63,8 @@ class Importing:
         """
         now = self._clock.now()
         result = import_file(session, kind, path, self._keyring, dict(mapping), dict(defaults), now, watch)
+        told = {"kind": kind, "rows": result.rows_read, "new": result.inserted, "skipped": result.skipped}
+        record(session, now, by, "file.imported", kind, told)
         if result.inserted and kind in ("orders", "products"):
             session.after_commit(self._jobs.train)
         if kind in ("customers", "consents"):

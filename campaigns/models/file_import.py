@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Text
+from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,7 +41,7 @@ class FileImport(Base):
 
     `mapping` is {field: column}, `defaults` {field: value}. `checked` and `result` are what the importer told
     (ImportResult as JSON): of the dry run, and of the real one. `problem` says why a file could not be read at all.
-    `rows_done` moves while a worker reads. `lease_until` is PostgreSQL's clock.
+    `rows_done` moves while a worker reads; who works on it holds an advisory lock. `attempts` counts workers that began.
     """
 
     __tablename__ = "file_imports"
@@ -64,7 +63,7 @@ class FileImport(Base):
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     problem: Mapped[Words]
     rows_done: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     created_by: Mapped[Words]
     created_at: Mapped[CreatedAt]
     changed_at: Mapped[CreatedAt]

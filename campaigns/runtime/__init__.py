@@ -9,7 +9,6 @@ from campaigns.flows.briefs import Briefs
 from campaigns.flows.copy_forecasts import CopyForecasts
 from campaigns.flows.copy_report import CopyReporting
 from campaigns.flows.copy_samples import CopySamples, written_by
-from campaigns.flows.importing import Importing
 from campaigns.flows.looking import Looking
 from campaigns.flows.own_data import OwnData
 from campaigns.flows.plans import Plans
@@ -81,10 +80,6 @@ class Runtime(
             self.db.close()
         if self._embedded is not None:
             self._embedded.release()
-
-    @cached_property
-    def importing(self) -> Importing:
-        return Importing(self.db, self.clock, self.keyring, self.jobs)
 
     @cached_property
     def shop_events(self) -> ShopEvents:

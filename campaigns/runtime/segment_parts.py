@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 
 from campaigns.flows.customer_pages import CustomerPages
+from campaigns.flows.file_imports import FileImports
+from campaigns.flows.importing import Importing
 from campaigns.flows.segment_counts import SegmentCounts
 from campaigns.flows.segments import Segments
 from campaigns.runtime.consent_parts import ConsentParts
@@ -24,3 +26,19 @@ class SegmentParts(ConsentParts):
     @cached_property
     def customer_pages(self) -> CustomerPages:
         return CustomerPages(self.db, self.clock, self.keyring, self.settings.cap)
+
+    @cached_property
+    def importing(self) -> Importing:
+        return Importing(self.db, self.clock, self.keyring, self.jobs)
+
+    @cached_property
+    def file_imports(self) -> FileImports:
+        return FileImports(
+            db=self.db,
+            clock=self.clock,
+            jobs=self.jobs,
+            importing=self.importing,
+            folder=self.settings.uploads,
+            host=self.host,
+            megabytes=self.settings.import_megabytes,
+        )

@@ -15,6 +15,7 @@ from web.console import (
     customers,
     editor,
     experiment,
+    imports,
     outbox,
     people,
     preflight,
@@ -47,6 +48,7 @@ _PAGES = (
     editor,
     experiment,
     segments,
+    imports,
     customers,
     outbox,
 )

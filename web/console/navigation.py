@@ -52,6 +52,7 @@ MAIN: tuple[Entry, ...] = (
         ),
     ),
     Entry("Segments", "console.segments.index", ("console.segments",)),
+    Entry("Import", "console.imports.index", ("console.imports",), Role.AUTHOR),
     Entry("Customers", "console.customers.index", ("console.customers",)),
     Entry("Reports", "console.reports.index", ("console.reports",)),
     Entry("Recommender", "console.recommender.index", ("console.recommender",)),

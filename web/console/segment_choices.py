@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, field
 
+from babel import Locale
 from sqlalchemy import select
 
 from campaigns.audience.vocabulary import vocabulary_of
@@ -75,6 +76,16 @@ def _vocabulary(runtime: Runtime) -> dict[str, tuple[tuple[str, str], ...]]:
     if time.monotonic() - at > _REMEMBERED_SECONDS or not words:
         with runtime.db.transaction() as session:
             found = asdict(vocabulary_of(session))
-        words = {kind: tuple((word, word) for word in some) for kind, some in found.items() if some}
+        words = {
+            kind: tuple((word, _called(kind, word)) for word in some) for kind, some in found.items() if some
+        }
         runtime.__dict__[_EXTENSION] = (time.monotonic(), words)
     return dict(words)
+
+
+def _called(kind: str, word: str) -> str:
+    """What a code of a language or country is called in English; other words as they are."""
+    names = Locale("en").languages if kind == "language" else Locale("en").territories
+    if kind not in ("language", "country"):
+        return word
+    return str(names.get(word if kind == "language" else word.upper(), word))

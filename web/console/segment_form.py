@@ -136,6 +136,26 @@ class Group:
             raise wrong[0]
         return _combined(self.match, told)
 
+    def ready_rules(self) -> tuple[dict[str, Any] | None, int]:
+        """The rules of the rows that are ready, and how many are not: what can be counted while somebody types.
+
+        None where there are rows and none of them is ready.
+        """
+        told: list[dict[str, Any]] = []
+        missing = 0
+        for part in self.parts:
+            if isinstance(part, Group):
+                rules, without = part.ready_rules()
+                missing += without
+                if rules is not None:
+                    told.append(rules)
+                continue
+            try:
+                told.append(part.rules())
+            except BadInput:
+                missing += 1
+        return (None if missing and not told else _combined(self.match, told)), missing
+
     def all_parts(self, node: str = ROOT) -> Iterable[tuple[str, Row | Group]]:
         """Every row and group with the name of its node, this one first."""
         yield node, self

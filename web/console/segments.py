@@ -38,7 +38,7 @@ class _Page:
     problem: str = ""
     at: str = ""
     look: SegmentLook | None = None
-    count_problem: str = ""
+    count_note: str = ""
     why: WhyCustomer | None = None
     who: str = ""
     newer: SegmentView | None = None
@@ -57,10 +57,14 @@ class _Page:
 
     def count(self) -> None:
         """Who is in it, as far as its rules can be read."""
+        rules, missing = self.tree.ready_rules()
+        if missing:
+            one = missing == 1
+            self.count_note = f"{'One rule is' if one else f'{missing} rules are'} not ready yet and left out of this count."
         try:
-            self.look = runtime().segment_counts.look(self.tree.rules())
+            self.look = runtime().segment_counts.look(rules or {})
         except BadInput as error:
-            self.count_problem = _in_words(error, self.tree)
+            self.count_note = _in_words(error, Group())
 
 
 @blueprint.record_once
@@ -191,7 +195,7 @@ def count() -> ResponseReturnValue:
     page = _Page(read_builder(request.form))
     page.count()
     draw = get_template_attribute(_FRAGMENTS, "count_panel")
-    return str(draw(page.look, page.count_problem))
+    return str(draw(page.look, page.count_note))
 
 
 @blueprint.get("/count/<digest>")

@@ -5,7 +5,7 @@
   if (!form) return;
   document.documentElement.classList.add("counts-live");
   const said = document.createElement("p");
-  said.className = "visually-hidden";
+  said.className = "count-bar";
   said.setAttribute("role", "status");
   form.after(said);
 
@@ -32,8 +32,8 @@
 
   const tell = () => {
     const panel = document.querySelector("[data-count-panel]");
-    const figures = panel ? [...panel.querySelectorAll(".tally div")].map((row) => row.textContent.trim()) : [];
-    said.textContent = figures.join(", ");
+    const figures = panel ? [...panel.querySelectorAll(".tally div")].map((row) => row.textContent.replace(/\s+/g, " ").trim()) : [];
+    said.textContent = figures.join(" · ");
   };
 
   const poll = () => {

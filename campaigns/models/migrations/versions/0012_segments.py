@@ -90,7 +90,7 @@ def _make_file_imports() -> None:
         sa.Column("result", postgresql.JSONB(), nullable=True),
         sa.Column("problem", sa.Text(), server_default="", nullable=False),
         sa.Column("rows_done", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("created_by", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
