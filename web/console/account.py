@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import segno
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, url_for
@@ -45,6 +46,10 @@ class OwnPasswordForm(FlaskForm):
 
 class ChangeForm(NewPasswordForm):
     """The old password, and a new one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.password.label.text = "New password"
 
     old = PasswordField(
         "Your password until now",

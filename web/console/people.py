@@ -52,7 +52,7 @@ class InviteForm(FlaskForm):
         description="With which the person signs in, and which stands in the audit log.",
         render_kw={"autocomplete": "off"},
     )
-    role = RadioField("Role", choices=[(role.value, role.value) for role in Role], default=Role.AUTHOR.value)
+    role = RadioField("Role", choices=[role.value for role in Role], default=Role.AUTHOR.value)
 
 
 class RoleForm(FlaskForm):
