@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Granularity = Literal["cell", "pick_set", "customer"]
 
@@ -38,6 +38,12 @@ class CopyTerms(BaseModel):
     fallback_limit: float = Field(30.0, ge=0, le=100)
     approve_samples: bool = False
     seed: int = Field(0, ge=0, le=2**31 - 1)
+
+    @field_validator("max_calls", "max_tokens", "max_cost", "max_minutes", mode="before")
+    @classmethod
+    def _none_is_no_bound(cls, value: object) -> object:
+        """TOML has no null: "none" says that there is no bound, also where one is usual."""
+        return None if value == "none" else value
 
     def as_json(self) -> dict[str, Any]:
         """JSON values; `from_json` takes them back."""

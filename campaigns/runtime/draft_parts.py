@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from campaigns.flows.campaign_files import CampaignFiles
 from campaigns.flows.draft_sections.audience import AudienceSection
 from campaigns.flows.draft_sections.brief import BriefSection
+from campaigns.flows.draft_sections.experiment import ExperimentSection
 from campaigns.flows.draft_sections.picks import PicksSection
+from campaigns.flows.draft_sections.schedule import ScheduleSection
 from campaigns.flows.draft_sections.section import Section
 from campaigns.flows.draft_sections.template import TemplateSection
 from campaigns.flows.drafts import Drafts
@@ -28,12 +31,18 @@ class DraftParts(SegmentParts):
             PicksSection(self.shop_terms),
             BriefSection(self.prices),
             TemplateSection(self.clock),
+            ScheduleSection(self.clock, self.settings.timezone),
+            ExperimentSection(self.shop_terms, self.clock, self.settings.uses_model),
         )
         return {section.name: section for section in sections}
 
     @cached_property
     def drafts(self) -> Drafts:
         return Drafts(self.db, self.clock, self.draft_sections, lambda number: self.outlooks.changed(number))
+
+    @cached_property
+    def campaign_files(self) -> CampaignFiles:
+        return CampaignFiles(self.db)
 
     @cached_property
     def uploads(self) -> PictureUploads:

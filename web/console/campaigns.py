@@ -10,11 +10,12 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound, Refused
 from campaigns.flows.campaigns import Campaigns
-from campaigns.models import Role
+from campaigns.models import CampaignStatus, Role
 from campaigns.opentime.slots.slots import SlotDefinition
 from web.console.access import requires
 from web.console.standing import standing_of
 from web.console.users import person
+from web.console.wording import STATUS_WORDS
 from web.parts import runtime
 
 blueprint = Blueprint("campaigns", __name__)
@@ -40,22 +41,42 @@ _OFFERED: dict[str, tuple[str, ...]] = {
 
 @blueprint.get("/")
 def index() -> ResponseReturnValue:
-    """All campaigns, newest first."""
-    rows = [(campaign, standing_of(campaign)) for campaign in runtime().campaigns.list()]
-    return render_template("console/campaigns.html", rows=rows)
+    """Campaigns by status and name, newest first, a page at a time."""
+    status, search = request.args.get("status", ""), request.args.get("search", "").strip()[:200]
+    before = request.args.get("before", type=int)
+    found, more = runtime().campaigns.page(status if status in STATUS_WORDS else "", search, before)
+    return render_template(
+        "console/campaigns.html",
+        rows=[(campaign, standing_of(campaign)) for campaign in found],
+        status=status,
+        search=search,
+        before=before,
+        more=more,
+    )
 
 
 @blueprint.get("/campaigns/<int:number>")
 def show(number: int) -> ResponseReturnValue:
     """One campaign: where it stands, what it says, what it shows."""
     campaign = runtime().campaigns.show(number)
+    draft = campaign["status"] == CampaignStatus.DRAFT
     return render_template(
         "console/campaign.html",
         campaign=campaign,
         standing=standing_of(campaign),
+        missing=runtime().drafts.complete(number) if draft else [],
         slots=[_slot_view(raw) for raw in campaign["slots"]],
         actions=_OFFERED.get(campaign["status"], ()),
     )
+
+
+@blueprint.post("/campaigns/<int:number>/reopen")
+@requires(Role.AUTHOR)
+def reopen(number: int) -> ResponseReturnValue:
+    """Take an approved campaign back to draft, to be edited and approved anew."""
+    runtime().campaigns.reopen(number, person().name)
+    flash("It is a draft again, and has to be approved anew.")
+    return redirect(url_for("console.editor.begin.edit", number=number))
 
 
 @blueprint.post("/campaigns/<int:number>/<action>")

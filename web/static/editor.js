@@ -4,6 +4,7 @@
   "use strict";
   const form = document.getElementById("step-form");
   if (!form) return;
+  document.documentElement.classList.add("js");
   const told = document.getElementById("saved");
   const faults = document.getElementById("faults");
   const QUIET_MS = 800;

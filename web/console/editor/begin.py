@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+import io
+
+from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import BadInput
@@ -56,4 +58,13 @@ def outlook(number: int) -> ResponseReturnValue:
     """What the campaign would do as it is now, for a page that puts it in place of its own."""
     return render_template(
         "console/editor/_outlook.html", outlook=runtime().outlooks.of(number), campaign={"id": number}
+    )
+
+
+@blueprint.get("/campaigns/<int:number>/file")
+def file(number: int) -> ResponseReturnValue:
+    """The campaign as a campaign file with its pictures, in one ZIP archive."""
+    body = runtime().campaign_files.zipped(number)
+    return send_file(
+        io.BytesIO(body), "application/zip", as_attachment=True, download_name=f"campaign-{number}.zip"
     )
