@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -30,8 +29,7 @@ from campaigns.flows.definition import CampaignFile
 from campaigns.insight.experiment_terms import Arm, ExperimentTerms
 from campaigns.models import Campaign
 from campaigns.opentime.drawing.pictures import PictureFile
-from campaigns.opentime.slots.slot_definition import DEFAULT, SlotDefinition
-from campaigns.opentime.slots.slots import parse_slots
+from campaigns.opentime.slots.slots import SlotDefinition, parse_slots
 from campaigns.recommend.rules_check import check_terms
 from campaigns.recommend.rules_file import PickingTerms, ShopTerms
 
@@ -174,7 +172,13 @@ class ArmValues:
             known = ", ".join(self._slots) or "none"
             raise BadInput(f"the campaign has no slot {name!r}; it has {known}", where)
         if "only" in value:
-            return _only(here, str(value["only"]), where).to_json()
+            try:
+                return here.always(str(value["only"])).to_json()
+            except KeyError:
+                known = ", ".join(one.name for one in here.variants)
+                raise BadInput(
+                    f"slot {here.name} has no picture {value['only']!r}; it has {known}", where
+                ) from None
         (slot,), pictures = parse_slots([value], self._read_file, self._now, self._picks)
         if slot.pixel_size != here.pixel_size or (slot.width, slot.height) != (here.width, here.height):
             raise BadInput(
@@ -238,15 +242,6 @@ def refuse_arms_without_model(campaign: Campaign, uses_model: bool) -> None:
                 f"arm {arm['name']!r} is to be written by a language model, and none is set; "
                 "set OPENAI_API_KEY or OPENAI_BASE_URL, or try out something else"
             )
-
-
-def _only(slot: SlotDefinition, variant: str, where: str) -> SlotDefinition:
-    """The slot with one of its pictures, whatever place and weather are."""
-    shown = slot.variant(variant)
-    if shown is None:
-        known = ", ".join(one.name for one in slot.variants)
-        raise BadInput(f"slot {slot.name} has no picture {variant!r}; it has {known}", where)
-    return replace(slot, default=replace(shown, name=DEFAULT), rules=(), content=None)
 
 
 def _refuse_twins(arms: Sequence[Arm], factor: str) -> None:

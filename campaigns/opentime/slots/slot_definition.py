@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -124,6 +124,17 @@ class SlotDefinition:
     def variant(self, name: str) -> Variant | None:
         """The variant of this name, if there is one."""
         return next((variant for variant in self.variants if variant.name == name), None)
+
+    def always(self, name: str) -> SlotDefinition:
+        """The slot that shows its variant of this name, whatever place and weather are.
+
+        Raises:
+            KeyError: there is no such variant.
+        """
+        shown = self.variant(name)
+        if shown is None:
+            raise KeyError(name)
+        return replace(self, default=replace(shown, name=DEFAULT), rules=(), content=None)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready fields; pictures by their sha256."""
