@@ -14,6 +14,7 @@ from campaigns import __version__
 from campaigns.commands.api_key_command import api_key
 from campaigns.commands.audit_command import audit
 from campaigns.commands.brief_command import brief
+from campaigns.commands.campaign_file_command import campaign_file, campaign_reopen
 from campaigns.commands.copy_audit_command import copy_report, copy_samples
 from campaigns.commands.copy_command import copy
 from campaigns.commands.copy_evaluate_command import copy_evaluate
@@ -171,7 +172,7 @@ def campaign_list(json_: bool) -> None:
 @json_option
 def campaign_show(campaign_id: int, json_: bool) -> None:
     with connected() as runtime:
-        shown = runtime.campaigns.show(campaign_id)
+        shown = runtime.campaigns.show(campaign_id, counted=True)
     if json_:
         as_json(shown)
     else:
@@ -300,6 +301,8 @@ cli.add_command(reconcile)
 cli.add_command(inbound)
 campaign.add_command(campaign_preflight)
 campaign.add_command(campaign_retry)
+campaign.add_command(campaign_file)
+campaign.add_command(campaign_reopen)
 cli.add_command(api_key)
 cli.add_command(user)
 cli.add_command(audit)

@@ -92,7 +92,7 @@ def _prepare(stage: Stage, customers: int) -> tuple[int, int]:
         runtime.training.run()
         campaign_id = runtime.campaigns.create_from_file(files.campaign)
         runtime.campaigns.approve(campaign_id, "torture")
-        return campaign_id, int(runtime.campaigns.show(campaign_id)["audience_now"]["planned"])
+        return campaign_id, int(runtime.campaigns.count(campaign_id)["planned"])
     finally:
         runtime.close()
 
