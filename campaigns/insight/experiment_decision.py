@@ -75,8 +75,8 @@ def verdict(terms: ExperimentTerms, judged: Judged, mismatch: float) -> Verdict:
     likely = percent(leader.best)
     if not missing:
         words = (
-            f"{name} may be chosen: it is {likely} likely the best, and if it is not, "
-            f"choosing it loses {points(leader.loss)} points on average."
+            f"{name} may be chosen: it is {likely} likely the best, "
+            f"and choosing it loses {points(leader.loss)} points on average."
         )
     else:
         words = f"Not yet: {name} is {likely} likely the best, and could lose {points(leader.loss)} points."

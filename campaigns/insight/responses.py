@@ -28,7 +28,7 @@ _COUNTED = """
 _NAMES = (
     "measured", "opened", "opened_any", "clicked", "clicked_any", "unsubscribed", "complained", "bounced",
 )  # fmt: skip
-_MOST_GROUPS = 40
+_MOST_GROUPS = 25
 OTHERS = "others"
 _ALL = f"select {_COUNTED} from report_people"
 _BY_ARM = f"select coalesce(arm::text, '') as name, {_COUNTED} from report_people group by 1 order by 1"

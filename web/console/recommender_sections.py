@@ -46,12 +46,14 @@ def _quality(found: Mapping[str, Any]) -> Section:
         ("discover", "Products that are new to the customer"),
         ("buy_again", "Whatever they buy next"),
     ):
+        # JSON in the database has no order of its own.
+        ranked = sorted(found[key].items(), key=lambda pair: (pair[0] != _OURS, -pair[1]["ndcg@10"]))
         rows = [
             [_method(name), *(row[metric] for metric, _ in _RANKED), row.get("ours_better_by")]
-            for name, row in found[key].items()
+            for name, row in ranked
         ]
         customers = found[key][_OURS]["customers"]
-        drawn = [Bar(_method(name), row["ndcg@10"], significant(row["ndcg@10"]), row["interval"]["low"], row["interval"]["high"], 0 if name == _OURS else 1) for name, row in found[key].items()]  # fmt: skip
+        drawn = [Bar(_method(name), row["ndcg@10"], significant(row["ndcg@10"]), row["interval"]["low"], row["interval"]["high"], 0 if name == _OURS else 1) for name, row in ranked]  # fmt: skip
         told = "; ".join(f"{bar.label}: {bar.text}" for bar in drawn)
         chart = bars(
             Caption(
@@ -258,5 +260,7 @@ def _ours(one: Judged) -> Mapping[str, Any]:
 
 
 def _method(name: str) -> str:
-    words = "this recommender" if name == _OURS else plain(name)
-    return words[:1].upper() + words[1:]
+    if name == _OURS:
+        return "This recommender"
+    words = plain(name)
+    return words[:1].upper() + words[1:] if words == name.replace("_", " ") else words

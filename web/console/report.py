@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from campaigns.core.errors import NotFound
+from campaigns.core.errors import NotFound, TellThePerson
 from campaigns.flows.counters import counts
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.report_keeping import Kept
@@ -77,7 +77,7 @@ def heat(number: int) -> ResponseReturnValue:
         token = here.signer.sign("view", number, kept.report["sample_send"])
         try:
             html = heated(without_opens(here, here.viewing.in_browser(token)), here, kept.report["clicks"])
-        except NotFound as error:
+        except TellThePerson as error:
             why = f"The mail that stood for the others cannot be shown: {error.message}."
     answer = Response(
         render_template(

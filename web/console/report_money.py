@@ -8,13 +8,14 @@ from typing import Any
 from campaigns.insight.charts.bars import Bar, bars
 from campaigns.insight.charts.intervals import Estimate, intervals
 from campaigns.insight.charts.svg import Caption
-from web.console.tables import Column, Kind, Section, Table, percent, shown
+from web.console.tables import Column, Section, Table
 
-_METRICS: Mapping[str, tuple[str, Kind]] = {
-    "average_order_value": ("Average order value", "money"),
-    "conversion": ("Conversion: bought at all", "percent_estimate"),
-    "retention": ("Retention: bought again", "percent_estimate"),
-    "lifetime_value": ("Lifetime value until then", "money"),
+# What they are called, and by how much they are multiplied to be shown.
+_METRICS: Mapping[str, tuple[str, float]] = {
+    "average_order_value": ("Average order value, {}", 1.0),
+    "conversion": ("Conversion: bought at all, %", 100.0),
+    "retention": ("Retention: bought again, %", 100.0),
+    "lifetime_value": ("Lifetime value until then, {}", 1.0),
 }
 
 
@@ -84,39 +85,26 @@ def _lift(lift: Mapping[str, Any]) -> Section:
     if not lift["is_effect"]:
         return Section("lift", title, tuple(tables), warning=f"Not an effect yet: {lift['why']}.")
     each, total = lift["per_customer"], lift["total"]
-    told = [
-        ["Revenue a customer", shown(Column("", "money", currency), each)],
-        ["Revenue in all", shown(Column("", "money", currency), total)],
-        ["Customers who bought", shown(Column("", "percent_estimate"), lift["conversion"])],
+    points = {name: None if value is None else 100 * value for name, value in lift["conversion"].items()}
+    rows = [
+        [f"Revenue a customer, {currency}", each],
+        [f"Revenue in all, {currency}", total],
+        ["Customers who bought, points", points],
     ]
     drawn = [
         Estimate(
-            f"Revenue in all, {currency}",
-            total["mean"],
-            total["low"],
-            total["high"],
-            f"{total['mean']:,.0f} ({total['low']:,.0f} to {total['high']:,.0f})",
+            f"Revenue in all, {currency}", total["mean"], total["low"], total["high"], f"{total['mean']:,.0f}"
         )
     ]
+    told = f"{total['mean']:,.0f} {currency}, between {total['low']:,.0f} and {total['high']:,.0f}."
     chart = intervals(
-        Caption(
-            "lift", "Revenue beyond the holdout’s", f"{told[1][1]}. The dashed line is 0: no difference."
-        ),
+        Caption("lift", "Revenue beyond the holdout’s", f"{told} The dashed line is 0: no difference."),
         drawn,
         0.0,
     )
     note = f"95 % intervals, by {lift['method']}."
-    tables.insert(
-        0,
-        Table(
-            "lift",
-            "Beyond the holdout",
-            (Column("What"), Column("Difference, and 95 % interval")),
-            told,
-            chart,
-            note,
-        ),
-    )
+    difference = (Column("What"), Column("Difference, and 95 % interval", "estimate"))
+    tables.insert(0, Table("lift", "Beyond the holdout", difference, rows, chart, note))
     sure = "It is beyond chance." if lift["sure"] else "It is not beyond chance: the interval has 0 in it."
     open_ = "" if lift["complete"] else " The 30 days after the last mail are not over."
     lead = f"Customers were drawn for the holdout by chance, so the difference between the groups is the mail’s doing. {sure}{open_}"
@@ -124,34 +112,21 @@ def _lift(lift: Mapping[str, Any]) -> Section:
 
 
 def _before_after(found: Mapping[str, Any]) -> Section:
-    currency = found["currency"]
     held = bool(found["holdout"])
-    columns = [Column("What"), Column("Mailed: before"), Column("after"), Column("change, and 95 % interval")]
+    names = ["What", "Mailed: before", "Mailed: after", "Mailed: change"]
     if held:
-        columns += [
-            Column("Holdout: before"),
-            Column("after "),
-            Column("change"),
-            Column("The mailed changed more by"),
-        ]
+        names += ["Holdout: before", "Holdout: after", "Holdout: change", "The mailed changed more by"]
+    columns = tuple(Column(name, "estimate" if place else "text") for place, name in enumerate(names))
     rows, drawn = [], []
     for row in found["rows"]:
-        words, kind = _METRICS[row["metric"]]
-        column = Column(words, kind, currency if kind == "money" else "")
-        sides = [_side(row[name], column) for name in (("mailed", "holdout") if held else ("mailed",))]
-        rows.append(
-            [
-                words,
-                *sides[0],
-                *(sides[1] if held else []),
-                *([shown(column, row["difference"])] if held else []),
-            ]
-        )
-        apart = row["difference"] if held else (row["mailed"]["change"] or {})
-        if kind == "percent_estimate" and apart and apart.get("mean") is not None:
-            points = {name: None if value is None else 100 * value for name, value in apart.items()}
+        words, factor = _METRICS[row["metric"]]
+        words = words.format(found["currency"])
+        sides = [_side(row[who], factor) for who in (("mailed", "holdout") if held else ("mailed",))]
+        apart = _times(row["difference"] if held else row["mailed"]["change"], factor)
+        rows.append([words, *(cell for side in sides for cell in side), *([apart] if held else [])])
+        if factor != 1 and apart and apart["mean"] is not None:
             drawn.append(
-                Estimate(words, points["mean"] or 0.0, points["low"], points["high"], shown(column, apart))
+                Estimate(words, apart["mean"], apart["low"], apart["high"], f"{apart['mean']:+.1f} points")
             )
     chart = ""
     if drawn:
@@ -160,23 +135,26 @@ def _before_after(found: Mapping[str, Any]) -> Section:
         chart = intervals(Caption("before-after", what, f"{told}. The dashed line is no change."), drawn, 0.0)
     lead = (
         f"{found['days']:g} days before the campaign began beside the {found['days']:g} days from its beginning; "
-        f"{found['mailed']:,} mailed, {found['holdout']:,} in the holdout."
+        f"{found['mailed']:,} mailed, {found['holdout']:,} in the holdout. Changes have 95 % intervals."
     )
     warning = (
         ""
         if held
         else "Without a holdout this is not an effect: seasons and other mails change these figures, too."
     )
-    table = Table("before-after", "", tuple(columns), rows, chart)
+    table = Table("before-after", "", columns, rows, chart)
     return Section("before-after", "Before and after", (table,) if rows else (), lead, warning)
 
 
-def _side(side: Mapping[str, Any], column: Column) -> list[str]:
-    plain = Column("", "money", column.unit) if column.kind == "money" else None
-    before, after = (
-        shown(plain, side[name]) if plain else percent(side[name]) for name in ("before", "after")
-    )
-    return [before, after, shown(column, side["change"])]
+def _side(side: Mapping[str, Any], factor: float) -> list[Any]:
+    levels = [None if side[when] is None else factor * side[when] for when in ("before", "after")]
+    return [*levels, _times(side["change"], factor)]
+
+
+def _times(found: Mapping[str, Any] | None, factor: float) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {name: None if value is None else factor * value for name, value in found.items()}
 
 
 def _costs(report: Mapping[str, Any]) -> Section:

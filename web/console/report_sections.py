@@ -298,7 +298,7 @@ def _groups(report: Mapping[str, Any]) -> Section:
 
 def _group_row(row: Mapping[str, Any]) -> list[Any]:
     return [
-        _capital(str(row["name"])),
+        str(row["name"]),
         _few(row["mailed"]),
         *(row["rates"].get(name) for name in _GROUP_RATES),
     ]
@@ -339,7 +339,10 @@ def _reasons(totals: Mapping[str, Any]) -> Section:
     for key, title, name, words in parts:
         counted = totals[name]
         whole = sum(counted.values())
-        rows = [[_capital(words(reason)), n, n / whole if whole else None] for reason, n in counted.items()]
+        rows = [
+            [_capital(words(reason)), n, n / whole if whole else None]
+            for reason, n in sorted(counted.items(), key=lambda pair: -pair[1])
+        ]
         if rows:
             tables.append(
                 Table(

@@ -98,9 +98,11 @@ def percent_figure(share: float) -> str:
 
 
 def significant(value: Any) -> str:
-    """A figure of which three or four digits matter."""
+    """A figure of which four digits matter."""
     number = float(value)
-    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}" if number else "0"
+    if abs(number) >= 1000:
+        return f"{number:,.0f}"
+    return f"{number:.4g}" if abs(number) >= 0.001 or not number else f"{number:.5f}"
 
 
 def _rate_words(rate: Mapping[str, Any]) -> str:

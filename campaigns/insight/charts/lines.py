@@ -43,14 +43,24 @@ def lines(
     for which, one in enumerate(series):
         points = [at(place, value) if value is not None else None for place, value in enumerate(one.values)]
         parts.append(element("path", d=_path(points), class_=f"chart-line chart-line-{which % 4}"))
-        if len(labels) <= _MOST_MARKED:
-            parts += [_marker(which, *point) for point in points if point]
+        parts += [_marker(which, *point) for point in _marked(points)]
         if legend:
-            y = base + 34 + which * _LEGEND_ROW
+            y = base + 40 + which * _LEGEND_ROW
             parts.append(element("path", d=f"M0 {y - 4}H34", class_=f"chart-line chart-line-{which % 4}"))
             parts.append(_marker(which, 17, y - 4))
             parts.append(words(one.name, 44, y, "chart-text"))
-    return frame(caption, base + 24 + legend, parts, "lines")
+    return frame(caption, base + 24 + (legend + 6 if legend else 0), parts, "lines")
+
+
+def _marked(points: Sequence[tuple[float, float] | None]) -> list[tuple[float, float]]:
+    """All points where they are few; else those that no line leads to."""
+    few = len(points) <= _MOST_MARKED
+    around = [None, *points, None]
+    return [
+        point
+        for place, point in enumerate(points)
+        if point is not None and (few or (around[place] is None and around[place + 2] is None))
+    ]
 
 
 def _tick(value: float, y: float, figure: Callable[[float], str]) -> str:
