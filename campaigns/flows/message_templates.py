@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -53,6 +54,8 @@ class MessageTemplates:
         Raises:
             BadInput: names the field, and the line of a wrong statement.
         """
+        if not re.fullmatch(NAME, name):
+            raise BadInput("must be small letters, digits, - and _, such as order-confirmed", where="name")
         if any("\0" in value for value in raw.values() if isinstance(value, str)):
             raise BadInput("has a NUL character, which no text may have", where=name)
         body = check_described(KeptMessage, raw, name)

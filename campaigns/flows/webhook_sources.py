@@ -89,8 +89,7 @@ def _transition(row: Any) -> Told:
 
 
 _OF_AUDIT = {
-    "import.done": "import.done",
-    "import.finished": "import.done",
+    "file.imported": "import.done",
     "experiment.decided": "experiment.decided",
 }
 

@@ -9,6 +9,7 @@ from campaigns.flows.idempotency import Idempotency
 from campaigns.flows.message_sending import MessageSending
 from campaigns.flows.message_templates import MessageTemplates
 from campaigns.flows.messages import Messages
+from campaigns.flows.product_search import ProductSearch
 from campaigns.flows.recommending import Recommending
 from campaigns.flows.webhook_collecting import WebhookCollecting
 from campaigns.flows.webhook_delivery import SERVICE, WebhookDelivering
@@ -44,6 +45,10 @@ class ApiParts(ConsentParts):
             meters=self.meters,
             stopping=self.stopping,
         )
+
+    @cached_property
+    def product_search(self) -> ProductSearch:
+        return ProductSearch(self.db)
 
     @cached_property
     def recommending(self) -> Recommending:

@@ -46,7 +46,9 @@ def key(story: Story) -> Iterator[Key]:
 
 
 def error_of(answer: Any) -> str:
-    assert answer.content_type == "application/json"
+    assert answer.content_type == "application/problem+json"
+    assert answer.json["status"] == answer.status_code
+    assert answer.json["type"].startswith("urn:tailormail:problem:")
     assert answer.json["trace"] == answer.headers["X-Request-ID"]
     return str(answer.json["error"])
 
@@ -245,7 +247,7 @@ def test_the_command_makes_lists_and_revokes(command: Command, runtime: Runtime)
     status, key, _ = command("api-key", "create", "shop", "--scope", "read", "--scope", "write")
     assert status == 0
     holder = runtime.api_keys.holder(key.strip())
-    assert holder == KeyHolder("shop", frozenset({"read", "write"}))
+    assert holder == KeyHolder("shop", frozenset({"read", "write"}), None)
     status, _, said = command("api-key", "create", "shop")
     assert status == 1 and "take another name" in said
     (listed,) = json.loads(command("api-key", "list", "--json")[1])

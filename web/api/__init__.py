@@ -11,7 +11,25 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from campaigns import __version__
 from campaigns.runtime import Runtime
-from web.api import campaigns, customers, events, imports, orders, problems, suppressions
+from web.api import (
+    campaigns,
+    customers,
+    docs,
+    drafts,
+    events,
+    house,
+    imports,
+    messages,
+    orders,
+    problems,
+    products,
+    recommendations,
+    segments,
+    suppressions,
+    trying,
+    webhooks,
+)
+from web.api.asked import refuse_unkept_ways
 from web.api.keys import SCHEME
 from web.limits import limit_api
 from web.measuring import Measures
@@ -21,6 +39,11 @@ from web.tracing import begin_trace, end_trace
 
 PREFIX = "/api/v1"
 LARGEST_UPLOAD = 20_000_000
+
+_MODULES = (
+    campaigns, drafts, trying, segments, products, orders, events, recommendations, messages, customers, suppressions,
+    imports, webhooks, house,
+)  # fmt: skip
 
 
 def install(app: Flask, runtime: Runtime, measures: Measures) -> None:
@@ -33,12 +56,20 @@ def install(app: Flask, runtime: Runtime, measures: Measures) -> None:
 
 def create_api(runtime: Runtime, measures: Measures) -> APIFlask:
     """The API on these parts."""
-    api = APIFlask("web.api", title="Tailormail", version=__version__, docs_path=None, json_errors=True)
+    api = APIFlask(
+        "web.api",
+        title="Tailormail",
+        version=__version__,
+        docs_path=None,
+        json_errors=True,
+        template_folder="../templates",
+    )
     api.config.update(
         MAX_CONTENT_LENGTH=LARGEST_UPLOAD,
         SERVERS=[{"url": PREFIX}],
         VALIDATION_ERROR_STATUS_CODE=422,
         AUTO_404_RESPONSE=False,
+        AUTO_OPERATION_ID=True,
         SYNC_LOCAL_SPEC=False,
     )
     api.extensions[EXTENSION] = runtime
@@ -49,6 +80,8 @@ def create_api(runtime: Runtime, measures: Measures) -> APIFlask:
     api.after_request(add_security_headers)
     limit_api(api, runtime)
     problems.install(api)
-    for module in (campaigns, customers, events, imports, orders, suppressions):
+    api.before_request(refuse_unkept_ways)
+    for module in _MODULES:
         api.register_blueprint(module.blueprint)
+    docs.install(api)
     return api

@@ -51,7 +51,7 @@ class EventsOut(BaseModel):
 
 
 @blueprint.post("/events")
-@blueprint.auth_required(auth, roles=["write"])
+@blueprint.auth_required(auth, roles=["write", "events"])
 @blueprint.input(EventsIn, arg_name="posted")
 @blueprint.output(EventsOut)
 @blueprint.doc(responses=[400, 413, *ALWAYS])

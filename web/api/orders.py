@@ -1,4 +1,4 @@
-"""Orders as they are made, so that the next mail knows of them."""
+"""Orders as they are made, and what comes back of them, so that the next mail knows of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from campaigns.audience.posted import Landed
 from campaigns.audience.posted_orders import MOST_LINES, PostedLine, PostedOrder
+from campaigns.audience.posted_returns import PostedReturn
 from web.api.keys import ALWAYS, auth
 from web.parts import runtime
 
@@ -64,7 +65,7 @@ class OrdersOut(BaseModel):
 
 
 @blueprint.post("/orders")
-@blueprint.auth_required(auth, roles=["write"])
+@blueprint.auth_required(auth, roles=["write", "events"])
 @blueprint.input(OrdersIn, arg_name="posted")
 @blueprint.output(OrdersOut)
 @blueprint.doc(responses=[400, 413, *ALWAYS])
@@ -78,6 +79,48 @@ def post_orders(posted: OrdersIn) -> dict[str, Any]:
     return {
         "inserted": landed.inserted,
         "updated": landed.updated,
+        "unchanged": landed.unchanged,
+        "problems": problems_of(landed),
+    }
+
+
+class ReturnIn(BaseModel):
+    """Pieces of an order that came back; `id` is the shop's own number of the return."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(min_length=1, max_length=200)
+    order_id: str = Field(min_length=1, max_length=200)
+    sku: str = Field(min_length=1, max_length=200)
+    quantity: int = Field(default=1, ge=1, le=2**31 - 1)
+    returned_at: AwareDatetime
+
+
+class ReturnsIn(BaseModel):
+    """Returns in any order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    returns: list[ReturnIn] = Field(min_length=1, max_length=MOST_ORDERS)
+
+
+@blueprint.post("/returns")
+@blueprint.auth_required(auth, roles=["write", "events"])
+@blueprint.input(ReturnsIn, arg_name="posted")
+@blueprint.output(OrdersOut)
+@blueprint.doc(responses=[400, 413, *ALWAYS])
+def post_returns(posted: ReturnsIn) -> dict[str, Any]:
+    """Tell what came back. It counts as bought no longer, and its price as no revenue.
+
+    The same `id` again changes nothing. More than was bought, and what is not known, is named and left out.
+    """
+    told = [
+        PostedReturn(one.id, one.order_id, one.sku, one.quantity, one.returned_at) for one in posted.returns
+    ]
+    landed = runtime().shop_events.returns(told)
+    return {
+        "inserted": landed.inserted,
+        "updated": 0,
         "unchanged": landed.unchanged,
         "problems": problems_of(landed),
     }

@@ -69,7 +69,12 @@ def describe(spec: dict[str, Any], marked: set[str]) -> None:
                         "in": "header",
                         "required": False,
                         "description": "Asking again with the same key does it once; kept for 24 hours.",
-                        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
+                        "schema": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": LONGEST_KEY,
+                            "pattern": "^[!-~]+$",
+                        },
                     }
                 )
 
@@ -86,7 +91,9 @@ def _digest() -> bytes:
     if request.mimetype == "multipart/form-data":
         for name, value in sorted(request.form.items(multi=True)):
             told.update(f"{name}={value}\n".encode())
-        for name, file in sorted(request.files.items(multi=True), key=lambda each: (each[0], each[1].filename or "")):
+        for name, file in sorted(
+            request.files.items(multi=True), key=lambda each: (each[0], each[1].filename or "")
+        ):
             told.update(f"{name}:{file.filename}\n".encode() + file.stream.read())
             file.stream.seek(0)
     else:
