@@ -178,18 +178,22 @@
   // Where somebody was before a button of the form made the page anew.
   if (location.hash.startsWith("#slots")) byId(decodeURIComponent(location.hash.slice(1)))?.focus({ preventScroll: true });
 
-  // Dragging: the handle makes its item movable, the buttons beside it do the same for everybody else.
+  // Dragging, by the handle; the buttons beside it do the same for everybody else.
   let dragged = null;
-  form.addEventListener("pointerdown", (event) => {
-    const item = event.target.closest("[data-handle]")?.closest("[data-item]");
-    if (item) item.draggable = true;
-  });
   form.addEventListener("dragstart", (event) => {
-    dragged = event.target.closest?.("[data-item]");
+    dragged = event.target.closest?.("[data-handle]")?.closest("[data-item]");
     if (!dragged) return;
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", dragged.dataset.item);
-    dragged.classList.add("dragged");
+    event.dataTransfer.setDragImage(dragged, 20, 20);
+    const item = dragged;
+    // Rules are taller than a screen: while one is dragged only their names are shown. A browser that is only just
+    // beginning to drag gives up when the page changes under it.
+    setTimeout(() => {
+      item.classList.add("dragged");
+      item.parentElement.classList.add("sorting");
+      item.parentElement.scrollIntoView({ block: "center" });
+    }, 0);
   });
   form.addEventListener("dragover", (event) => {
     const over = event.target.closest("[data-item]");
@@ -206,8 +210,8 @@
     if (!dragged) return;
     const item = dragged;
     dragged = null;
-    item.draggable = false;
     item.classList.remove("dragged");
+    item.parentElement.classList.remove("sorting");
     const to = [...item.parentElement.children].indexOf(item);
     const [slot, from] = item.dataset.item.split(":");
     if (String(to) === from) return;

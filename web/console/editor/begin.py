@@ -57,7 +57,10 @@ def edit(number: int) -> ResponseReturnValue:
 def outlook(number: int) -> ResponseReturnValue:
     """What the campaign would do as it is now, for a page that puts it in place of its own."""
     return render_template(
-        "console/editor/_outlook.html", outlook=runtime().outlooks.of(number), campaign={"id": number}
+        "console/editor/_outlook.html",
+        outlook=runtime().outlooks.of(number),
+        campaign={"id": number},
+        whole_audience_beside="beside" in request.args,
     )
 
 
