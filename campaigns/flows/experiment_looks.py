@@ -93,6 +93,8 @@ class ExperimentLooks:
         state.decided_on = state.judged
         only = [1.0 if number == arm else 0.0 for number in range(len(terms.arms))]
         told = self._open(session, campaign, terms, only, 1.0, now, by, {"why": "decided", "arm": arm})
+        if state.judged:
+            state.judged = {**state.judged, "waiting": 0}
         record(
             session, now, by, "experiment.decided", f"campaign {campaign.id}",
             {"arm": arm, "name": terms.arms[arm].name, "told": told},

@@ -55,7 +55,10 @@ class SizeHelp:
 
 
 class Experiments:
-    """Shows and decides experiments. `audience_of` gives how many mails a draft would send, where that is known."""
+    """Shows and decides experiments.
+
+    `audience_of` gives how many mails a draft would send, without the holdout, where that is known.
+    """
 
     def __init__(
         self, db: Database, clock: Clock, looks: ExperimentLooks, audience_of: Callable[[int], int | None]
@@ -158,8 +161,8 @@ class Experiments:
         audience = self._audience_of(campaign_id)
         available = None
         if audience is not None:
-            in_test = audience * (1 - terms.holdout) * (terms.test_share if terms.method == "fixed" else 1)
-            available = int(in_test * min(terms.shares, default=1 / arms))
+            in_test = terms.test_share if terms.method == "fixed" else 1.0
+            available = int(audience * in_test * min(terms.shares, default=1 / arms))
         smallest = None if available is None else effect_seen(base, available, arms, power)
         return SizeHelp(
             base, source, effect, power, needed.each, needed.total, available, smallest,

@@ -21,9 +21,10 @@ Floats = NDArray[np.float64]
 
 SRM_ALARM = 0.001
 """Below this probability arms of such sizes are no chance: something loses mails of one arm."""
-_NODES = 400
+_NODES = 256
 _TAIL = 1e-13
-_HALVINGS = 44
+_EDGE = 1e-6
+_HALVINGS = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,8 @@ def difference(one: Beta, other: Beta) -> tuple[float, float]:
     x = one.at(nodes)
 
     def quantile(u: float) -> float:
-        low, high = -1.0, 1.0
+        low = float(other.at(_EDGE)) - float(one.at(1 - _EDGE))
+        high = float(other.at(1 - _EDGE)) - float(one.at(_EDGE))
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             if float(weight @ other.below(x + middle)) < u:
