@@ -12,6 +12,8 @@ from typing import Any
 import structlog
 
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+")
+# Where PostgreSQL quotes the row that it complains of.
+_QUOTED_ROW = re.compile(r"^(DETAIL|CONTEXT):.*$", re.MULTILINE)
 
 
 def new_trace_id() -> str:
@@ -41,9 +43,25 @@ def get_logger(name: str) -> Any:
 def _hide_addresses(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     # A log outlives an erasure, so addresses never enter it, not even through somebody's exception text.
     for key, value in event.items():
-        if isinstance(value, str) and "@" in value:
-            event[key] = _ADDRESS.sub("<address>", value)
+        event[key] = _without_addresses(value)
+    if isinstance(event.get("exception"), str):
+        event["exception"] = _QUOTED_ROW.sub(r"\1: <hidden>", event["exception"])
     return event
+
+
+def _without_addresses(value: Any) -> Any:
+    if isinstance(value, str):
+        return _ADDRESS.sub("<address>", value) if "@" in value else value
+    if isinstance(value, dict):
+        return {_without_addresses(key): _without_addresses(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_without_addresses(inner) for inner in value]
+    return value
+
+
+def _plain_renderer(colors: bool) -> structlog.dev.ConsoleRenderer:
+    # structlog's usual tracebacks show what local variables held: bodies of uploads, passwords, addresses.
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
 
 def configure_logging(level: str = "INFO", as_json: bool = False) -> None:
@@ -62,11 +80,7 @@ def configure_logging(level: str = "INFO", as_json: bool = False) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else _plain_renderer(sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -81,3 +95,17 @@ def configure_logging(level: str = "INFO", as_json: bool = False) -> None:
         # What these tell at INFO, a line for each task of each second, drowns what our own flows say.
         for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat", "alembic"):
             logging.getLogger(name).setLevel("WARNING")
+
+
+if not structlog.is_configured():
+    # For whoever logs before `configure_logging`, or never calls it: structlog's own default shows variables.
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=True),
+            structlog.processors.format_exc_info,
+            _hide_addresses,
+            _plain_renderer(sys.stdout.isatty()),
+        ],
+    )
