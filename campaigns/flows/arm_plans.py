@@ -35,6 +35,14 @@ def slot_names(slots: Sequence[Mapping[str, Any]], experiment: Mapping[str, Any]
     return [*(str(slot["name"]) for slot in slots), *own]
 
 
+def given_subject(experiment: Mapping[str, Any] | None, arm: int | None, language: str) -> str:
+    """The subject that this arm gives mails of this language, "" where it is the writer's."""
+    if not experiment or experiment.get("factor") != "subject" or arm is None or arm < 0:
+        return ""
+    value = experiment["arms"][arm]["value"] if arm < len(experiment["arms"]) else None
+    return str(value.get(language, "")) if isinstance(value, Mapping) else str(value or "")
+
+
 def with_arms(plan: CampaignPlan, experiment: Mapping[str, Any] | None) -> CampaignPlan:
     """The plan with a plan of each arm."""
     if experiment is None:
@@ -42,7 +50,7 @@ def with_arms(plan: CampaignPlan, experiment: Mapping[str, Any] | None) -> Campa
     terms = ExperimentTerms.from_json(experiment)
     numbers = {arm: len(plan.slots) + n for n, (arm, _) in enumerate(_own_slots(experiment))}
     arms = tuple(
-        _of_arm(replace(plan, arm=number), terms, arm, numbers.get(number))
+        _of_arm(replace(plan, arm=number, arm_name=arm.name), terms, arm, numbers.get(number))
         for number, arm in enumerate(terms.arms)
     )
     own = tuple(SlotDefinition.from_json(definition) for _, definition in _own_slots(experiment))

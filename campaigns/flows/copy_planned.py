@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from campaigns.audience.arms import HOLDOUT, Shares
 from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import audience_page, estimate_audience
 from campaigns.audience.segments import Segment, parse_segment
@@ -18,12 +19,13 @@ from campaigns.core.db import Database, rows
 from campaigns.core.frequency import FrequencyCap
 from campaigns.flows.addressees import Addressee, load_addressees
 from campaigns.flows.copy_facts import Readers, Told
+from campaigns.flows.experiment_waves import expected_shares
 from campaigns.flows.picking import Picker
 from campaigns.flows.plans import CampaignPlan, get_campaign, plan_of
 
 _AT_ONCE = 1000
 _FROZEN = """
-    select s.id, s.customer_id, s.personal and coalesce(p.granted, false)
+    select s.id, s.customer_id, s.personal and coalesce(p.granted, false), s.arm
     from sends s left join consent_states p on p.customer_id = s.customer_id and p.purpose = 'profiling'
     where s.campaign_id = %(campaign)s and s.id > %(after)s and s.status in ('planned','claimed','picked','written')
     order by s.id limit %(limit)s
@@ -33,6 +35,8 @@ _TO_SEND = """
     where campaign_id = %(campaign)s and status in ('planned','claimed','picked','written')
 """
 
+People = dict[int, tuple[bool, int | None]]
+"""By customer, whether profiling is granted, and the arm they were told (None: none, or not yet)."""
 Page = dict[int, CopyRequest]
 """Requests by customer."""
 
@@ -57,7 +61,9 @@ class PlannedAudience:
             if campaign.audience_size is not None:
                 return int(rows(session, _TO_SEND, {"campaign": campaign_id})[0][0])
             terms, segment = ContactTerms.of(campaign, self._cap), parse_segment(campaign.segment)
-            return estimate_audience(session, terms, segment, self._clock.now()).planned
+            planned = estimate_audience(session, terms, segment, self._clock.now()).planned
+            shares = expected_shares(campaign)
+            return planned if shares is None else round(planned * (1 - shares.holdout))
 
     def pages(
         self, campaign_id: int, granularities: Sequence[Granularity] = ()
@@ -70,6 +76,7 @@ class PlannedAudience:
             campaign = get_campaign(session, campaign_id)
             plan, frozen = plan_of(campaign), campaign.audience_size is not None
             terms, segment = ContactTerms.of(campaign, self._cap), parse_segment(campaign.segment)
+            shares = expected_shares(campaign)
         wanted = granularities or (plan.copy.granularity,)
         plans: dict[Granularity, CampaignPlan] = {
             one: replace(plan, copy=plan.copy.model_copy(update={"granularity": one})) for one in wanted
@@ -78,33 +85,45 @@ class PlannedAudience:
         after = 0
         while True:
             with self._db.transaction() as session:
+                before = after
                 after, people = following(session, after)
                 addressees = load_addressees(session, self._keyring, list(people))
-            if not people:
+            if after == before:
                 return
-            told = self._told(plan, people, addressees)
+            told = self._told(plan, people, addressees, shares)
             now = self._clock.now()
             yield {one: self._readers.requests(as_if, told, now) for one, as_if in plans.items()}
 
     def _told(
-        self, plan: CampaignPlan, people: dict[int, bool], addressees: dict[int, Addressee]
+        self, plan: CampaignPlan, people: People, addressees: dict[int, Addressee], shares: Shares | None
     ) -> dict[int, Told]:
-        reachable = {number: personal for number, personal in people.items() if number in addressees}
-        histories, picks = self._picker.pick(reachable, plan.picks, plan.picking)
-        return {number: Told(addressees[number], histories[number], picks[number]) for number in reachable}
+        """What is known of those whose words somebody has to write, with the picks of the arm that each is in."""
+        by_arm: dict[int | None, dict[int, bool]] = {}
+        for number, (personal, known) in people.items():
+            arm = known if known is not None or shares is None else shares.arm_of(number)
+            if number in addressees and arm != HOLDOUT:
+                by_arm.setdefault(arm, {})[number] = personal
+        told: dict[int, Told] = {}
+        for arm, those in by_arm.items():
+            way = plan.for_arm(arm)
+            if way.offline:
+                continue  # no model is asked
+            histories, picks = self._picker.pick(those, way.picks, way.picking, way.best_sellers)
+            told |= {number: Told(addressees[number], histories[number], picks[number]) for number in those}
+        return told
 
-    def _frozen(self, campaign_id: int) -> Callable[[Session, int], tuple[int, dict[int, bool]]]:
-        def following(session: Session, after: int) -> tuple[int, dict[int, bool]]:
+    def _frozen(self, campaign_id: int) -> Callable[[Session, int], tuple[int, People]]:
+        def following(session: Session, after: int) -> tuple[int, People]:
             found = rows(session, _FROZEN, {"campaign": campaign_id, "after": after, "limit": _AT_ONCE})
-            return (found[-1][0] if found else after), {customer: personal for _, customer, personal in found}
+            people = {customer: (personal, arm) for _, customer, personal, arm in found}
+            return (found[-1][0] if found else after), people
 
         return following
 
-    def _now(
-        self, terms: ContactTerms, segment: Segment
-    ) -> Callable[[Session, int], tuple[int, dict[int, bool]]]:
-        def following(session: Session, after: int) -> tuple[int, dict[int, bool]]:
+    def _now(self, terms: ContactTerms, segment: Segment) -> Callable[[Session, int], tuple[int, People]]:
+        def following(session: Session, after: int) -> tuple[int, People]:
             found = audience_page(session, terms, segment, self._clock.now(), after, _AT_ONCE)
-            return (found[-1][0] if found else after), dict(found)
+            people: People = {number: (personal, None) for number, personal in found}
+            return (found[-1][0] if found else after), people
 
         return following

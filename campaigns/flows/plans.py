@@ -57,6 +57,7 @@ class CampaignPlan:
     picking: PickingTerms = field(default_factory=PickingTerms)
     copy: CopyTerms = field(default_factory=CopyTerms)
     arm: int | None = None
+    arm_name: str = ""
     arms: tuple[CampaignPlan, ...] = ()
     subjects: Mapping[str, str] = field(default_factory=dict)
     offline: bool = False
@@ -77,6 +78,16 @@ class CampaignPlan:
     def numbered_slots(self) -> tuple[tuple[int, SlotDefinition], ...]:
         """Its slots with their numbers in links."""
         return tuple(zip(self.slot_numbers or range(len(self.slots)), self.slots, strict=True))
+
+    @property
+    def ways(self) -> tuple[CampaignPlan, ...]:
+        """One plan for each way in which its mails may look: those of arms that look alike once."""
+        looks: dict[tuple[object, ...], CampaignPlan] = {}
+        for plan in self.arms or (self,):
+            subjects = tuple(sorted(plan.subjects.items()))
+            look = subjects, plan.template, plan.picking, plan.best_sellers, plan.offline, plan.slot_numbers
+            looks.setdefault(look, plan)
+        return tuple(looks.values())
 
     def worded(self, copy: Copy, language: str) -> Copy:
         """These words with the subject that is given, if one is."""

@@ -95,13 +95,14 @@ class Preflight:
         found: dict[Finding, list[str]] = defaultdict(list)
         found.update({finding: [] for finding in pictures})
         written: list[_Written] = []
-        facts_of = self._facts(plan, samples)
-        for number, facts in facts_of.items():
+        tried = [(way, *one) for way in plan.ways for one in self._facts(way, samples).items()]
+        for way, number, facts in tried:
             sample = samples[number]
             name = known_as.get(sample.addressee.customer_id)
             label = f"{sample.label} ({name})" if name else sample.label
+            label = f"{label}, arm {way.arm_name}" if way.arm_name else label
             try:
-                mail = self._write(plan, label, facts)
+                mail = self._write(way, label, facts)
             except TellThePerson as error:
                 found[Finding("error", "cannot-be-written", error.message)].append(label)
                 continue
@@ -122,7 +123,9 @@ class Preflight:
         """What their mails are made of, by the place in `samples`."""
         now = self._clock.now()
         real = {s.addressee.customer_id: s.personal for s in samples if s.addressee.customer_id != NOBODY}
-        histories, picked = self._picker.pick({**real, NOBODY: False}, plan.picks, plan.picking)
+        histories, picked = self._picker.pick(
+            {**real, NOBODY: False}, plan.picks, plan.picking, plan.best_sellers
+        )
         histories[NOBODY] = newcomer()
         told = {
             number: Told(
@@ -133,7 +136,7 @@ class Preflight:
             for number, sample in enumerate(samples)
         }
         requests = Readers(self._db, self._picker).requests(plan, told, now)
-        known = self._shelf.copies_for(requests, write=False)
+        known = {} if plan.offline else self._shelf.copies_for(requests, write=False)
         words = {number: worded.copy for number, worded in known.items()}
         # Whoever waits for an approval does not wait for a model, and what is only tried out is not kept.
         words |= {n: self._offline.write(request).copy for n, request in requests.items() if n not in words}
@@ -162,7 +165,7 @@ class Preflight:
 
     def _dead_links(self, plan: CampaignPlan, written: Sequence[_Written]) -> Iterator[Finding]:
         """Links and pictures that lead nowhere; each is asked for once."""
-        urls = {plan.brief.call_to_action_url, *(v.link for slot in plan.slots for v in slot.variants)}
+        urls = {plan.brief.call_to_action_url, *(v.link for slot in plan.all_slots for v in slot.variants)}
         # A tracked link leads here first; that of a mail without tracking is the page itself.
         for mail in written:
             page = read_page(mail.html)
@@ -203,12 +206,12 @@ class Preflight:
 
 def _slot_pictures(session: Session, plan: CampaignPlan) -> Iterator[Finding]:
     """Pictures of a slot that are not of one size: programs keep the size of the first that they saw."""
-    hashes = {variant.picture for slot in plan.slots for variant in slot.variants}
+    hashes = {variant.picture for slot in plan.all_slots for variant in slot.variants}
     rows = session.execute(
         select(Picture.sha256, Picture.width, Picture.height).where(Picture.sha256.in_(hashes))
     )
     sizes = {row.sha256: (row.width, row.height) for row in rows}
-    for slot in plan.slots:
+    for slot in plan.all_slots:
         for variant in slot.variants:
             size = sizes.get(variant.picture)
             if size is None:

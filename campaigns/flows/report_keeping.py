@@ -16,6 +16,7 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
+from campaigns.flows.arm_plans import slot_names
 from campaigns.flows.audit import record
 from campaigns.flows.counters import counts
 from campaigns.flows.plans import get_campaign
@@ -189,7 +190,7 @@ class ReportKeeping:
         return Asked(
             campaign_id=campaign.id,
             started_at=campaign.started_at,
-            slot_names=tuple(str(slot["name"]) for slot in campaign.slots),
+            slot_names=tuple(slot_names(campaign.slots, campaign.experiment)),
             arm_names=arm_names(campaign.experiment),
             words=_copy_cost(session.get(CopySpend, campaign.id), self._copy_currency),
             prices=self._prices,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
+from campaigns.flows.arm_plans import slot_names
 from campaigns.flows.plans import get_campaign
 from campaigns.insight.report import Report, campaign_report, summarised_report
 
@@ -25,5 +26,5 @@ class Reporting:
             campaign = get_campaign(session, campaign_id)
             if campaign.summary is not None and campaign.sends_dropped_at is not None:
                 return summarised_report(campaign.summary, campaign.sends_dropped_at)
-            names = [str(slot["name"]) for slot in campaign.slots]
+            names = slot_names(campaign.slots, campaign.experiment)
             return campaign_report(session, campaign_id, names, self._clock.now())

@@ -20,6 +20,7 @@ from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.locks import RETENTION_LOCK
 from campaigns.core.log import get_logger
+from campaigns.flows.arm_plans import slot_names
 from campaigns.flows.audit_log import forget_entries
 from campaigns.flows.copy_answers import forget_answers
 from campaigns.flows.copy_own import forget_own_copies
@@ -103,7 +104,7 @@ class Retention:
                 if campaign.sends_dropped_at is not None:
                     continue
                 now = self._clock.now()
-                names = [str(slot["name"]) for slot in campaign.slots]
+                names = slot_names(campaign.slots, campaign.experiment)
                 report = campaign_report(session, campaign_id, names, now)
                 campaign.summary = {**report.to_json(), "copy": copy_counts(session, campaign_id)}
                 if self._last_report is not None and campaign.started_at is not None:

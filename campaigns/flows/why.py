@@ -21,6 +21,7 @@ from campaigns.copywriting.languages import language_for
 from campaigns.copywriting.placeholders import PlaceholderValues, UnfilledPlaceholder, fill
 from campaigns.core.errors import BadInput
 from campaigns.core.zones import zone_named
+from campaigns.flows.arm_plans import given_subject
 from campaigns.flows.copystore import parts_by_number
 from campaigns.flows.mailed import mailed
 from campaigns.models import Campaign, Customer, Product, Send, SlotServe, WrittenCopyRow
@@ -105,7 +106,8 @@ def _subject(session: Session, send: Send, campaign: Campaign, customer: Custome
         brief = stored_brief(campaign.brief)
         language = language_for(customer.locale, brief.languages)
         values = PlaceholderValues(language, customer.locale or language, offer=brief.offer)
-        return one_line(fill(Copy(copy.subject, "", "", "", (), ""), values).subject)
+        subject = given_subject(campaign.experiment, send.arm, language) or copy.subject
+        return one_line(fill(Copy(subject, "", "", "", (), ""), values).subject)
     except (UnfilledPlaceholder, BadInput):
         # A price of that day, or a name in the midst of the words.
         return ""

@@ -18,6 +18,7 @@ from campaigns.flows.askers import Asker
 from campaigns.flows.claims import Claims
 from campaigns.flows.experiment_waves import expected_shares
 from campaigns.flows.plans import get_campaign, load_plan
+from campaigns.flows.why import explain
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.flows.flows_experiments import age_sends, approved_with, click, draft_with, sends_of
@@ -311,3 +312,48 @@ def test_the_size_beforehand(shop: Runtime, sample: SampleFiles) -> None:
     helped = shop.experiments.size_help(campaign_id, ExperimentTerms.model_validate(SUBJECTS))
     assert helped.each > 10_000 and helped.enough is False and "assumption" in helped.source
     assert helped.available is not None and helped.available < 40
+
+
+def test_preflight_tries_each_arm(shop: Runtime, sample: SampleFiles) -> None:
+    report = shop.preflight.run(draft_with(shop, sample, SUBJECTS))
+    assert any(label.endswith("arm Plain") for label in report.samples)
+    assert any(label.endswith("arm As written") for label in report.samples)
+
+
+def test_who_asks_why_is_told_the_subject_of_their_arm(shop: Runtime, sample: SampleFiles) -> None:
+    campaign_id = approved_with(shop, sample, SUBJECTS)
+    send_all(shop, campaign_id)
+    send = next(one for one in sends_of(shop, campaign_id) if one.arm == 1 and one.status == "sent")
+    with shop.db.transaction() as session:
+        told = explain(session, campaign_id, send.customer_id, send.id)
+    assert told is not None and told.subject == "Autumn is here"
+
+
+def test_a_forecast_leaves_the_holdout_and_offline_arms_out(worded: Runtime, sample: SampleFiles) -> None:
+    arms = [{"name": "Model", "value": "model"}, {"name": "Offline", "value": "offline"}]
+    campaign_id = draft_with(worded, sample, {"factor": "copy", "arms": arms, "holdout": 0.2})
+    with worded.db.transaction() as session:
+        shares = expected_shares(get_campaign(session, campaign_id))
+    asked = {
+        customer
+        for page in worded.copy_forecast._audience.pages(campaign_id)
+        for requests in page.values()
+        for customer in requests
+    }
+    assert shares is not None and asked and {shares.arm_of(customer) for customer in asked} == {0}
+
+
+def test_the_offline_arm_asks_no_model(worded: Runtime, sample: SampleFiles) -> None:
+    arms = [{"name": "Model", "value": "model"}, {"name": "Offline", "value": "offline"}]
+    campaign_id = approved_with(worded, sample, {"factor": "copy", "arms": arms})
+    send_all(worded, campaign_id)
+    with worded.db.transaction() as session:
+        found = session.execute(
+            text(
+                "select s.arm, c.writer, count(*) from sends s join copies c on c.id = s.copy_id"
+                " where s.campaign_id = :c and s.status = 'sent' group by 1, 2"
+            ),
+            {"c": campaign_id},
+        ).all()
+    writers = {(arm, writer) for arm, writer, _ in found}
+    assert (1, "offline") in writers and (1, "model") not in writers and (0, "model") in writers
