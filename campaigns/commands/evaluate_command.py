@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
 from campaigns.commands.output import as_json, json_option, show_table
-from campaigns.core.errors import BadInput
+from campaigns.core.errors import BadInput, Refused
 
 if TYPE_CHECKING:
     from campaigns.recommend.versions import ModelVersion
@@ -105,8 +106,15 @@ def _row(version: ModelVersion) -> tuple[Any, ...]:
 @click.option(
     "--days", type=float, metavar="N", help="Test on so many days; default: to the end of the orders."
 )
+@click.option(
+    "--model",
+    "model_id",
+    type=int,
+    metavar="ID",
+    help="Show what is kept of this trained model, as the console does; it is found out where nobody has yet.",
+)
 @json_option
-def evaluate(split: Split, cut: str | None, days: float | None, json_: bool) -> None:
+def evaluate(split: Split, cut: str | None, days: float | None, model_id: int | None, json_: bool) -> None:
     """Measure the recommender on the shop's own orders, beside what it would otherwise install.
 
     With a plain verdict: do the data suffice, is anyone served worse, does it remember or understand?
@@ -114,10 +122,35 @@ def evaluate(split: Split, cut: str | None, days: float | None, json_: bool) -> 
     from campaigns.commands.evaluating import show_evaluation
     from campaigns.commands.parts import connected
 
+    if model_id is not None:
+        if split != "time" or cut is not None or days is not None:
+            raise click.UsageError(
+                "--model tests on the last 30 days before the training; leave out the rest"
+            )
+        _kept(model_id, json_)
+        return
     moment = _moment(cut) if cut is not None else None
     with connected() as runtime:
         found = runtime.training.evaluate(split, moment, days)
     as_json(found) if json_ else show_evaluation(found)
+
+
+def _kept(model_id: int, json_: bool) -> None:
+    """What the console shows of a model, found out and kept first where it is not there."""
+    from campaigns.commands.evaluating import show_changes, show_evaluation
+    from campaigns.commands.parts import connected
+
+    with connected() as runtime:
+        judging = runtime.model_judging
+        known = next((one for one in judging.judged() if one.model_id == model_id and not one.waiting), None)
+        found = known or judging.judge(model_id)
+    if json_:
+        as_json(asdict(found))
+    elif found.evaluation is None:
+        raise Refused(f"model {model_id} was not evaluated: {found.fault}")
+    else:
+        show_evaluation(found.evaluation)
+        show_changes(found.changes)
 
 
 def _moment(text: str) -> datetime:

@@ -53,6 +53,24 @@ def show_evaluation(found: Mapping[str, Any]) -> None:
     )
 
 
+def show_changes(told: Mapping[str, Any] | None) -> None:
+    """Print what is other in a model's picks than in those of the model before."""
+    if not told or told["before"] is None:
+        return
+    console = Console(highlight=False)
+    console.print(
+        f"\nSince the model before: {_percent(told['overlap'])} of the places in lists went to the same products; "
+        f"{_percent(told['after']['coverage'])} of the catalogue is shown, {_percent(told['before']['coverage'])} before."
+    )
+    for kind, word in (("rises", "more"), ("falls", "less")):
+        for each in told[kind]:
+            console.print(
+                f"  {word} often: {each['title']} ({each['sku']}), in {_percent(each['after'])} of lists, "
+                f"{_percent(each['before'])} before",
+                markup=False,
+            )
+
+
 def _table(title: str, rows: Mapping[str, Any], columns: tuple[tuple[str, str], ...]) -> Table:
     customers = rows[OURS]["customers"]
     table = _plain_table(f"{title} ({customers:,} customers)")
