@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import FrozenAudience, estimate_audience
+from campaigns.audience.segment_references import put_in
 from campaigns.audience.segments import parse_segment
 from campaigns.compose.template import load_template
 from campaigns.copywriting.request import OFFLINE
@@ -122,7 +123,9 @@ class Campaigns:
     def _create(self, description: CampaignFile, read_file: Callable[[str], bytes], by: str) -> int:
         template = load_template(description.template)
         check_budget(description.copy_terms, self._prices)
-        parse_segment(description.segment)
+        with self._db.transaction() as session:
+            segment = put_in(session, description.segment)
+        parse_segment(segment)
         now, picks = self._clock.now(), description.picks
         slots, pictures = parse_slots(description.slots, read_file, now, picks)
         unknown = [slot.name for slot in slots if slot.name not in template.slots]
@@ -152,6 +155,7 @@ class Campaigns:
                 scheduled_at=start_of(description.delivery, None if isinstance(start, str) else start),
                 recurrence=description.series.as_json() if description.series else None,
             )
+            campaign.segment = dict(segment)
             session.add(campaign)
             campaign.created_by = campaign.changed_by = by
             session.flush()
