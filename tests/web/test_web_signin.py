@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from web_people import filled
 from web_story import NAME, PASSWORD, Story
 
 from web.console.users import authenticate, ensure_admin
@@ -21,13 +22,6 @@ def csrf(client: FlaskClient, path: str) -> str:
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).get_data(as_text=True))
     assert found
     return found[1]
-
-
-def filled(blank: re.Match[str]) -> str:
-    """Something that fits a blank of a rule: a number, or the first of those that it takes."""
-    if blank[1] == "any":
-        return blank[2].split(",")[0].strip(" '\"")
-    return "1" if blank[1] == "int" else "approve"
 
 
 def choose(client: FlaskClient, path: str, **changes: str) -> int:
