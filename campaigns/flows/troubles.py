@@ -76,7 +76,7 @@ class Group:
 class Troubles:
     """What went wrong: failed by cause, uncertain and held back by reason, the largest first.
 
-    `counted_at` is None before anybody has counted; `stale`: the campaign's counters have moved since.
+    `uncertain_pairs` are the reasons and codes of the uncertain ones. `counted_at` is None before anybody has counted; `stale`: the campaign's counters have moved since.
     """
 
     failed: tuple[Group, ...]
@@ -84,6 +84,7 @@ class Troubles:
     held_back: tuple[tuple[str, int], ...]
     counted_at: datetime | None
     stale: bool
+    uncertain_pairs: tuple[Pair, ...] = ()
 
     def group(self, key: str) -> Group | None:
         """The failed sends of this cause, if there are any."""
@@ -216,6 +217,7 @@ def _of(session: Session, campaign_id: int) -> dict[str, int]:
 def _told(kept: CauseTally, stale: bool) -> Troubles:
     pairs: dict[str, dict[Pair, int]] = {}
     others: dict[str, dict[str, int]] = {UNCERTAIN: {}, HELD_BACK: {}}
+    unknown = tuple((reason, code) for status, reason, code, _ in kept.tally if status == UNCERTAIN)
     for status, reason, code, n in kept.tally:
         if status == FAILED:
             pairs.setdefault(cause_of(reason, code).key, {})[reason, code] = n
@@ -228,6 +230,7 @@ def _told(kept: CauseTally, stale: bool) -> Troubles:
         held_back=_largest(others[HELD_BACK]),
         counted_at=kept.counted_at,
         stale=stale,
+        uncertain_pairs=unknown,
     )
 
 

@@ -43,6 +43,13 @@ PAGES: dict[str, Path] = {
     "preflight": lambda story: f"/console/campaigns/{story.draft}/preflight",
     "preview": lambda story: f"/console/campaigns/{story.draft}/preview",
     "outbox": lambda story: "/console/outbox",
+    # schedule
+    "schedule, when": lambda story: f"/console/campaigns/{story.draft}/edit/schedule",
+    "calendar, month": lambda story: "/console/calendar",
+    "calendar, week": lambda story: "/console/calendar?view=week",
+    "calendar, list": lambda story: "/console/calendar?view=list",
+    "progress": lambda story: f"/console/campaigns/{story.sent}/progress",
+    "what went wrong": lambda story: f"/console/campaigns/{story.sent}/troubles",
 }
 """Pages that ask for a sign-in; looked at by an admin."""
 

@@ -10,6 +10,7 @@ from web.console import (
     access,
     account,
     audit,
+    calendar,
     campaigns,
     copy,
     customers,
@@ -25,7 +26,9 @@ from web.console import (
     report,
     reports,
     segments,
+    series,
     signin,
+    troubles,
 )
 from web.console.users import person
 from web.parts import runtime
@@ -39,6 +42,9 @@ _PAGES = (
     audit,
     campaigns,
     progress,
+    troubles,
+    series,
+    calendar,
     preflight,
     preview,
     report,

@@ -12,6 +12,7 @@ from campaigns.models import Role
 from web.console.users import person
 
 BEFORE_SENDING = ("draft", "approved", "scheduled")
+BEGUN = ("planning", "sending", "paused", "sent", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ TABS: tuple[Tab, ...] = (
     Tab("preview", "Preview", "console.preview.preview"),
     Tab("copy", "Copy", "console.copy.copy"),
     Tab("experiment", "Experiment", "console.experiment.show"),
+    Tab("series", "Series", "console.series.show", shown=lambda campaign: bool(campaign.get("recurrence"))),
+    Tab("progress", "Progress", "console.progress.show", statuses=BEGUN),
+    Tab("troubles", "What went wrong", "console.troubles.show", statuses=BEGUN),
     Tab("report", "Report", "console.report.report"),
 )
 """In their order: Overview, Edit, Preview, Copy, Experiment, Progress, Report."""

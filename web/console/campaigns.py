@@ -90,7 +90,10 @@ def act(number: int, action: str) -> ResponseReturnValue:
     run, done = _ACTIONS[action]
     run(runtime().campaigns, number, person().name)
     flash(done)
-    return redirect(url_for("console.campaigns.show", number=number))
+    here = url_for("console.campaigns.show", number=number)
+    # Its buttons stand on every page of a campaign, and lead back there; never anywhere else.
+    back = request.form.get("back", "")
+    return redirect(back if back.startswith(f"{here}/") else here)
 
 
 def _slot_view(raw: dict[str, Any]) -> dict[str, Any]:

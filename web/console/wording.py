@@ -10,6 +10,7 @@ from flask import Flask
 
 from web.console.audit_words import install_audit_filters
 from web.console.copy_words import install_copy_filters
+from web.console.schedule_words import install_schedule_filters
 from web.console.segment_words import segment_words
 
 STATUS_WORDS: Mapping[str, str] = {
@@ -22,6 +23,18 @@ STATUS_WORDS: Mapping[str, str] = {
     "sent": "Sent",
     "cancelled": "Cancelled",
 }
+STAGE_WORDS: Mapping[str, str] = {
+    "planned": "planned",
+    "claimed": "being picked for",
+    "picked": "picked, waiting for words",
+    "written": "written, waiting to go",
+    "sending": "being handed over",
+    "sent": "sent",
+    "failed": "failed",
+    "uncertain": "uncertain",
+    "held_back": "held back",
+}
+"""Where a mail stands, in the order of its way."""
 HELD_BACK_WORDS: Mapping[str, str] = {
     "never_asked": "never asked for marketing mail",
     "withdrawn": "withdrew the consent to marketing mail",
@@ -161,7 +174,9 @@ def install_filters(app: Flask) -> None:
     ):
         app.add_template_filter(function, name)
     install_copy_filters(app)
+    install_schedule_filters(app)
     install_audit_filters(app)
+    app.add_template_global(STAGE_WORDS, "STAGE_WORDS")  # type: ignore[arg-type]
     app.add_template_global(STATUS_WORDS, "STATUS_WORDS")  # type: ignore[arg-type]
     app.add_template_global(CAMPAIGN_KINDS, "CAMPAIGN_KINDS")  # type: ignore[arg-type]
     app.add_template_global(SLOT_KINDS, "SLOT_KINDS")  # type: ignore[arg-type]

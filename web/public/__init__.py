@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from web.public import clicks, health, opens, own_data, preferences, signup, unsubscribe, view
+from web.public import calendar_feed, clicks, health, opens, own_data, preferences, signup, unsubscribe, view
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     opens.blueprint,
@@ -14,5 +14,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     own_data.blueprint,
     signup.blueprint,
     view.blueprint,
+    calendar_feed.blueprint,
     health.blueprint,
 )
