@@ -23,7 +23,7 @@ def campaign_preflight(campaign_id: int, json_: bool) -> None:
     from campaigns.commands.parts import connected
 
     with connected() as runtime:
-        report = runtime.preflight.run(campaign_id)
+        report = runtime.preflights.run(campaign_id)  # kept, so that the console shows it
     if json_:
         as_json(report.as_json())
     else:

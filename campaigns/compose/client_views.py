@@ -196,7 +196,9 @@ def _blocked(attributes: Mapping[str, str | None]) -> str:
     letters = {
         name: said[name] for name in _TEXT_OF_A_PICTURE if name in said and said[name][0] not in ("0", "0px")
     }
-    size = f"width:{width}px;" if width else ""
+    # A width that follows the screen does so without the picture, too.
+    own = said.get("width", ("", False))[0]
+    size = f"width:{own};" if own.endswith("%") else f"width:{width}px;" if width else ""
     size += f"min-height:{min(height or 48, 160)}px;"
     style = f"{_BLOCKED}{size}color:#3c4043;font:14px/1.4 sans-serif;{_written(letters)}"
     return f'<span style="{escape(style)}">{escape(attributes.get("alt") or "")}</span>'

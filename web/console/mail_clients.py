@@ -92,7 +92,7 @@ LOOKS: tuple[tuple[str, str], ...] = (
 LOOKS_WORDS: dict[str, str] = {
     "light": "Light",
     "dark": "Dark, by the mail’s own rules",
-    "forced": "Dark by force: about what programs make of colours that turn them themselves",
+    "forced": "Dark by force (an approximation: each program turns colours in its own way)",
 }
 
 

@@ -256,6 +256,8 @@ def _skies(mail: Preview, asked: Asked) -> list[dict[str, Any]]:
             ],
         }
         for name, choices in mail.skies.items()
+        # One whose other rules decide shows the same under every sky.
+        if len(set(map(shown_as, choices.values()))) > 1
     ]
 
 

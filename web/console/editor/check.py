@@ -100,11 +100,14 @@ def _page(
     editing = Editing.of(number, "check")
     tests = here.test_mails
     samples = sample_customers(here, number) if _readable(number) else []
+    known = {sample.external_id for sample in samples}
+    # A preview leads here with whom and what it shows.
+    named, weather = (request.args.get(name, "")[:200] for name in ("customer", "weather"))
     usual = {
         "addresses": "\n".join(tests.kept_addresses(number)),
-        "customer": samples[0].external_id if samples else "",
-        "other": "",
-        "weather": "",
+        "customer": named if named in known else "",
+        "other": named if named not in known else "",
+        "weather": weather,
     }
     page = editing.page(
         "console/editor/check.html",
