@@ -200,7 +200,7 @@ def test_the_description_is_for_everybody_and_names_every_way(client: Any) -> No
     assert answer.status_code == 200
     assert answer.json["info"]["title"] == "Tailormail"
     assert answer.json["servers"] == [{"url": "/api/v1"}]
-    assert len(answer.json["paths"]) == 13
+    assert {"/campaigns/{campaign_id}/approve", "/messages", "/recommendations", "/webhooks"} <= set(answer.json["paths"])
     secured = [
         operation.get("security") for path in answer.json["paths"].values() for operation in path.values()
     ]
@@ -214,7 +214,7 @@ def test_the_scopes_of_the_command_are_those_of_keys() -> None:
 @pytest.mark.slow
 def test_whatever_is_asked_the_answers_are_as_described(app: Flask, key: Key, story: Story) -> None:
     """Schemathesis makes requests from the description, fitting and unfitting ones."""
-    headers = key("read", "write", "privacy")
+    headers = key(*SCOPES)
     app.extensions["tailormail-api"].extensions["tailormail-limits"].limiter.enabled = False
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
     asked: Counter[str] = Counter()
@@ -239,7 +239,7 @@ def test_whatever_is_asked_the_answers_are_as_described(app: Flask, key: Key, st
             )
 
         ask()
-    assert len(asked) == 13, asked
+    assert len(asked) >= 75, asked
     assert min(asked.values()) >= 2, asked
 
 

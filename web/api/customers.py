@@ -19,10 +19,8 @@ from web.parts import runtime
 blueprint = APIBlueprint("customers", __name__, tag="Privacy")
 
 
-class WhoIn(BaseModel):
+class WhoIn(Asked):
     """Whose rights these are."""
-
-    model_config = ConfigDict(extra="forbid")
 
     email: str = Field(min_length=3, max_length=320)
 

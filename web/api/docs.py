@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 
 from apiflask import APIFlask
@@ -76,8 +77,12 @@ def _describe(api: APIFlask, spec: dict[str, Any]) -> None:
             view = views.get(operation.get("operationId", "")) if isinstance(operation, dict) else None
             if view is None:
                 continue
+            also = {400: "requestBody" in operation}
             if getattr(view, "tailormail_repeatable", False):
                 marked.add(operation["operationId"])
+                also = {400: True, 409: True, 422: True}
+            for status in (status for status, may in also.items() if may):
+                operation["responses"].setdefault(str(status), _problem(status))
             roles = getattr(view, "_spec", {}).get("roles") or []
             operation[_SCOPES] = [" and ".join(role) if isinstance(role, list) else role for role in roles]
             for status, answer in operation["responses"].items():
@@ -85,6 +90,14 @@ def _describe(api: APIFlask, spec: dict[str, Any]) -> None:
                 if status[0] in "45" and "application/json" in content:
                     answer["content"] = {CONTENT_TYPE: content["application/json"]}
     repeatable.describe(spec, marked)
+
+
+def _problem(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/HTTPError"}
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": {CONTENT_TYPE: {"schema": schema}},
+    }
 
 
 def _rules(api: APIFlask) -> Iterator[tuple[str, Any]]:

@@ -68,7 +68,7 @@ class FileOut(Anything):
 class FilesOut(Anything):
     """The last files, newest first."""
 
-    imports: list[FileOut]
+    files: list[FileOut]
 
 
 @blueprint.get("/calendar")
@@ -97,16 +97,16 @@ def audit(asked: AuditQuery) -> dict[str, Any]:
     return {"entries": [row.to_json() for row in rows], "next": after}
 
 
-@blueprint.get("/imports")
+@blueprint.get("/files")
 @blueprint.auth_required(auth, roles=["read"])
 @blueprint.output(FilesOut)
 @blueprint.doc(responses=[*ALWAYS])
 def files() -> dict[str, Any]:
     """The last files that were sent to be imported in the background."""
-    return {"imports": [_file(one) for one in runtime().file_imports.list()]}
+    return {"files": [_file(one) for one in runtime().file_imports.list()]}
 
 
-@blueprint.get(f"/imports/<{NUMBER}:number>")
+@blueprint.get(f"/files/<{NUMBER}:number>")
 @blueprint.auth_required(auth, roles=["read"])
 @blueprint.output(FileOut)
 @blueprint.doc(responses=[404, *ALWAYS])

@@ -87,14 +87,13 @@ def _checked(key: str) -> str:
 
 def _digest() -> bytes:
     """What makes two requests the same: method, way, query, and body, of a form with files as well."""
-    told = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
+    told = hashlib.sha256(f"{request.method} {request.full_path}\n".encode("utf-8", "backslashreplace"))
     if request.mimetype == "multipart/form-data":
-        for name, value in sorted(request.form.items(multi=True)):
-            told.update(f"{name}={value}\n".encode())
-        for name, file in sorted(
-            request.files.items(multi=True), key=lambda each: (each[0], each[1].filename or "")
-        ):
-            told.update(f"{name}:{file.filename}\n".encode() + file.stream.read())
+        for name, value in sorted((str(name), value) for name, value in request.form.items(multi=True)):
+            told.update(f"{name}={value}\n".encode("utf-8", "backslashreplace"))
+        sent = ((str(name), str(file.filename), file) for name, file in request.files.items(multi=True))
+        for name, filename, file in sorted(sent, key=lambda each: each[:2]):
+            told.update(f"{name}:{filename}\n".encode("utf-8", "backslashreplace") + file.stream.read())
             file.stream.seek(0)
     else:
         told.update(request.get_data(cache=True))

@@ -9,6 +9,7 @@ from flask_login import current_user
 from web.console import (
     access,
     account,
+    api_keys,
     audit,
     calendar,
     campaigns,
@@ -29,6 +30,7 @@ from web.console import (
     series,
     signin,
     troubles,
+    webhooks,
 )
 from web.console.users import person
 from web.parts import runtime
@@ -56,6 +58,8 @@ _PAGES = (
     segments,
     imports,
     customers,
+    api_keys,
+    webhooks,
     outbox,
 )
 for _pages in _PAGES:

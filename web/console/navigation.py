@@ -66,6 +66,9 @@ PERSONAL: tuple[Entry, ...] = (
     Entry("Account", "console.account.account", ("console.account",)),
     Entry("People", "console.people.index", ("console.people",), Role.ADMIN),
     Entry("Audit log", "console.audit.index", ("console.audit",), Role.APPROVER),
+    Entry("API keys", "console.api_keys.index", ("console.api_keys",), Role.ADMIN),
+    Entry("Webhooks", "console.webhooks.index", ("console.webhooks",), Role.ADMIN),
+    Entry("The API", "console.api_keys.docs", (), Role.AUTHOR),
     Entry(
         "Outbox", "console.outbox.index", ("console.outbox",), shown=lambda: not runtime().settings.smtp_url
     ),
