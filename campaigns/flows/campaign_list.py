@@ -18,18 +18,20 @@ def page_of(
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Some campaigns, newest first, and the number before which the next page begins; None: there is none.
 
-    `search` is a part of the name, or a number.
+    `search` is a part of the name, or a number such as 12 or #12.
     """
     wanted = select(Campaign).order_by(Campaign.id.desc()).limit(size + 1)
     if status:
         wanted = wanted.where(Campaign.status == status)
     if before is not None:
         wanted = wanted.where(Campaign.id < before)
-    search = search.strip().removeprefix("#")
+    search = search.strip()
     if search:
-        named = Campaign.name.icontains(search, autoescape=True)
-        numbered = search.isdecimal() and len(search) < 18
-        wanted = wanted.where(or_(named, Campaign.id == int(search)) if numbered else named)
+        number = search.removeprefix("#")
+        found = [Campaign.name.icontains(search, autoescape=True)]
+        if number.isdecimal() and len(number) < 18:
+            found.append(Campaign.id == int(number))
+        wanted = wanted.where(or_(*found))
     rows = session.scalars(wanted).all()
     more = rows[size - 1].id if len(rows) > size else None
     return summaries(session, rows[:size]), more

@@ -34,8 +34,8 @@ def stored(db: Database) -> Database:
     with db.transaction() as session:
         session.execute(
             text(
-                "insert into campaigns (name, template, picks, sender, postal_address, brief, segment, slots) "
-                "values ('C', 'outdoor', 1, 'a@shop.example', 'Street 1', '{}', '{}', cast(:slots as jsonb))"
+                "insert into campaigns (name, status, template, picks, sender, postal_address, brief, segment, slots) "
+                "values ('C', 'sending', 'outdoor', 1, 'a@shop.example', 'Street 1', '{}', '{}', cast(:slots as jsonb))"
             ),
             {"slots": json.dumps([SLOT.to_json()])},
         )
@@ -60,6 +60,17 @@ def test_what_was_read_once_needs_nobody(stored: Database) -> None:
     assert shows(gallery)
     with without(stored):
         assert shows(gallery)
+
+
+def test_slots_of_a_draft_are_read_anew(stored: Database, redis_client: redis.Redis) -> None:
+    """A test mail shows them, and then somebody goes on editing."""
+    gallery = Gallery(stored, redis_client)
+    for status, alt in (("draft", "Something"), ("approved", "Something else")):
+        change = "update campaigns set status = :status, slots = jsonb_set(slots, '{0,alt}', to_jsonb(cast(:alt as text)))"
+        with stored.transaction() as session:
+            session.execute(text(change), {"status": status, "alt": alt})
+        gallery.warm(1)
+        assert [slot.alt for slot in gallery.slots(1)] == [alt]
 
 
 def test_a_process_that_begins_finds_copies_in_redis(stored: Database, redis_client: redis.Redis) -> None:
