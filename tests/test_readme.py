@@ -20,6 +20,7 @@ from campaigns.core.settings import Settings
 from campaigns.delivery.relay_plan import load_relay_plan
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.flows.definition import check_campaign
+from campaigns.insight.experiment_terms import FACTORS
 from campaigns.models import SendStatus, schema
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -92,6 +93,15 @@ def test_the_delivery_table_belongs_into_the_campaign_file() -> None:
     assert described.delivery.weight == 3
     assert described.delivery.local_time == time(9)
     assert described.delivery.quiet_hours == (time(21), time(8))
+
+
+def test_the_experiment_belongs_into_the_campaign_file() -> None:
+    experiment = tomllib.loads(FILES["[experiment]"])
+    described = check_campaign(tomllib.loads(FILES["tea/tea.toml"]) | experiment, where="README.md")
+    assert described.experiment is not None
+    assert [arm.name for arm in described.experiment.arms] == ["As written", "Plain", "By name"]
+    named = set(re.findall(r"^\| `(\w+)` \| ", section("Experiments"), re.M))
+    assert named | {"none"} == set(FACTORS)
 
 
 def test_the_delivery_file_is_read(tmp_path: Path) -> None:

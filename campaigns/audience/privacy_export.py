@@ -110,7 +110,9 @@ def _wishes(own: int) -> Executable:
 def _test_mails(keyring: KeyRing, own: int, email: str) -> Executable:
     """Tests that showed this person's mail to the shop's own people, and those that came to their address."""
     tested = TestMail
-    theirs = (tested.customer_id == own) | tested.email_hmac.in_(keyring.address_hmacs(email) if email else [])
+    theirs = (tested.customer_id == own) | tested.email_hmac.in_(
+        keyring.address_hmacs(email) if email else []
+    )
     columns = (tested.campaign_id, tested.state, tested.asked_at, tested.ended_at)
     return select(*columns).where(theirs).order_by(tested.id)
 
@@ -255,7 +257,7 @@ def _sends(own: int) -> Executable:
         select(
             Campaign.name.label("campaign"), Campaign.kind, Campaign.topic, Send.status, Send.reason,
             Send.personal, Send.tracked, Send.picks, Send.campaign_id, Send.id,
-            Send.copy_id,
+            Send.copy_id, Send.arm,
             Send.smtp_reply, Send.created_at, Send.sent_at,
         )
         .join(Campaign, Campaign.id == Send.campaign_id)
