@@ -141,8 +141,8 @@ def test_a_count_that_takes_too_long_is_said(crowd: Runtime, monkeypatch: pytest
     assert kept.fits.n == look.fits.n
 
 
-def test_who_asked_long_ago_is_not_counted_for(crowd: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment_counts, "FIRST_LOOK", 500)
+@pytest.mark.usefixtures("small_sample")
+def test_who_asked_long_ago_is_not_counted_for(crowd: Runtime) -> None:
     look = crowd.segment_counts.look(NORWAY)
     with crowd.db.transaction() as session:
         session.get_one(SegmentCountRow, look.digest).asked_at = crowd.clock.now() - timedelta(hours=1)
