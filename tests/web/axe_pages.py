@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from web_story import Story
+from sqlalchemy import select
+from web_story import Story, description, picture
 
-from campaigns.models import Role
+from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT
+from campaigns.flows.askers import Asker
+from campaigns.models import Customer, Role
+from tests.shop import record_opens
 
 Path = Callable[[Story], str]
+_READER = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
 
 
 def _person(story: Story) -> str:
@@ -21,6 +26,51 @@ def _person(story: Story) -> str:
     if "Tove" not in people:
         people["Tove"], _ = story.runtime.people.invite("Tove", Role.AUTHOR, "a test")
     return f"/console/people/{people['Tove']}"
+
+
+def _reported(story: Story) -> int:
+    """The sent campaign with a report in which somebody has clicked everything."""
+    runtime = story.runtime
+    if runtime.report_keeping.current(story.sent).report is None:
+        for ref in story.sends()[-6:]:
+            runtime.opening.picture(story.token("open", ref.send_id, 0), _READER)
+            for kind in (CLICK_PICK, CLICK_SLOT, CLICK_CALL_TO_ACTION):
+                runtime.feedback.click(story.token("click", ref.send_id, kind, 0), _READER)
+        record_opens(runtime)
+        runtime.report_keeping.make(story.sent)
+    return story.sent
+
+
+def _compared(story: Story) -> str:
+    """Two campaigns with reports; the second goes out here."""
+    runtime, first = story.runtime, _reported(story)
+    others = [line.id for line in runtime.overviews.campaigns()[0] if line.headline and line.id != first]
+    if not others:
+        pictures = {name: picture("teal") for name in ("neutral", "rain", "snow")}
+        others = [runtime.campaigns.create(description("Compared"), pictures)]
+        runtime.campaigns.approve(others[0], "a test")
+        runtime.campaigns.send(others[0], "a test")
+        runtime.sending.plan(others[0])
+        runtime.sending.send_batch(others[0])
+        runtime.report_keeping.make(others[0])
+    return f"/console/reports/compare?campaign={first}&campaign={others[0]}"
+
+
+def _recommender(story: Story) -> str:
+    story.runtime.model_judging.work()
+    return "/console/recommender"
+
+
+def _checked(story: Story) -> str:
+    runtime = story.runtime
+    runtime.spam_judge = None
+    if not runtime.test_mails.listed(story.draft):
+        with runtime.db.transaction() as session:
+            customer = session.scalars(select(Customer.external_id).limit(1)).one()
+        runtime.test_mails.ask(story.draft, customer, ["tove@shop.example"], "a test")
+        runtime.test_mails.work()
+        runtime.preflights.run(story.draft)
+    return f"/console/campaigns/{story.draft}/edit/check"
 
 
 PAGES: dict[str, Path] = {
@@ -36,12 +86,21 @@ PAGES: dict[str, Path] = {
     "audit log, nothing found": lambda story: "/console/audit?action=none.such",
     "a page that is not there": lambda story: "/console/campaigns/999999",
     # reports
-    "report": lambda story: f"/console/campaigns/{story.sent}/report",
+    "report": lambda story: f"/console/campaigns/{_reported(story)}/report",
+    "report for printing": lambda story: f"/console/campaigns/{_reported(story)}/report/print",
+    "report of a draft": lambda story: f"/console/campaigns/{story.draft}/report",
+    "heat map": lambda story: f"/console/campaigns/{_reported(story)}/report/heat",
+    "reports": lambda story: f"/console/reports?campaign={_reported(story)}",
+    "campaigns compared": _compared,
+    "recommender": _recommender,
     # experiments, preview
     "copy": lambda story: f"/console/campaigns/{story.draft}/copy",
     "samples": lambda story: f"/console/campaigns/{story.draft}/copy/samples",
-    "preflight": lambda story: f"/console/campaigns/{story.draft}/preflight",
-    "preview": lambda story: f"/console/campaigns/{story.draft}/preview",
+    "preview": lambda story: f"/console/campaigns/{story.draft}/preview?looks=both&weather=snow",
+    "preview, through Outlook": lambda story: f"/console/campaigns/{story.sent}/preview?client=outlook",
+    "preview, nobody of this number": lambda story: f"/console/campaigns/{story.draft}/preview?other=nobody",
+    "check": _checked,
+    "check of what is sent": lambda story: f"/console/campaigns/{story.sent}/edit/check",
     "outbox": lambda story: "/console/outbox",
     # schedule
     "schedule, when": lambda story: f"/console/campaigns/{story.draft}/edit/schedule",
