@@ -49,17 +49,17 @@ def open_facts(
     """
     extra: dict[str, Any] = {}
     if slot.asks_picks:
-        extra["picks"] = _or_nothing(picks, ())
+        extra["picks"] = _or_nothing(picks) or ()
     if slot.skus:
-        extra["stock"] = _or_nothing(stock, {})
+        extra["stock"] = _or_nothing(stock) or {}
     return OpenFacts(
         now, weather, place, state.country, state.timezone, state.tags, language=state.language, **extra
     )
 
 
-def _or_nothing(ask: Callable[[], T], nothing: T) -> T:
+def _or_nothing(ask: Callable[[], T]) -> T | None:
     try:
         return ask()
     except Exception as error:
         log.info("open_without_offers", why=type(error).__name__)
-        return nothing
+        return None

@@ -7,7 +7,6 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import cast
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -53,7 +52,7 @@ def relayed(shop: Runtime, servers: EmbeddedUrls, tmp_path: Path) -> Iterator[Ca
 
 
 def read(content: bytes) -> EmailMessage:
-    return cast(EmailMessage, message_from_bytes(content, policy=policy.default))
+    return message_from_bytes(content, policy=policy.default)
 
 
 def test_a_real_mail_server_gets_it(

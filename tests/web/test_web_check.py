@@ -86,7 +86,12 @@ def test_an_approval_goes_by_the_kept_preflight_until_the_campaign_changes(
     story.runtime.preflights.run(draft)
     runs: list[int] = []
     real = story.runtime.preflight.run
-    monkeypatch.setattr(story.runtime.preflight, "run", lambda number: runs.append(number) or real(number))
+
+    def watched(number: int) -> Any:
+        runs.append(number)
+        return real(number)
+
+    monkeypatch.setattr(story.runtime.preflight, "run", watched)
     with story.runtime.db.transaction() as session:
         session.get_one(Campaign, draft).postal_address = " "
     answer = signed_in.post(check(draft, "/approve"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -85,6 +86,10 @@ def app_of(runtime: Runtime) -> Flask:
     return app
 
 
+def _same(weather: Weather, latitude: float, longitude: float) -> Weather:
+    return weather
+
+
 def by_place(latitude: float, longitude: float) -> Weather:
     """Snow in the north, rain in London, and clear elsewhere."""
     if latitude > 65:
@@ -115,7 +120,7 @@ def test_weather_that_is_asked_for_is_the_picture_of_that_weather(
     send, customer = tracked
     pictures = set()
     for sky in Condition:
-        under(sent, lambda latitude, longitude, sky=sky: Weather(sky))
+        under(sent, partial(_same, Weather(sky)))
         preview = sent.viewing.preview(
             send.campaign_id, customer, Scene(weather=sky.value, requester="gmail_open")
         )
