@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from campaigns.audience.contact import ContactTerms
-from campaigns.audience.freezing import FrozenAudience, estimate_audience
+from campaigns.audience.freezing import FrozenAudience, audience_page, estimate_audience
 from campaigns.audience.segment_references import put_in
 from campaigns.audience.segments import parse_segment
 from campaigns.compose.template import load_template
@@ -171,26 +171,20 @@ class Campaigns:
             Conflict: somebody changed it meanwhile: what is approved is what was looked at.
             NotAllowed: somebody else than its author has to approve it; the message says who may.
         """
+        open_steps = self._missing(campaign_id)
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id)
             draft, looked_at = campaign.status == CampaignStatus.DRAFT, content_of(campaign)
-            if draft and self._four_eyes:
-                refuse_own_approval(session, campaign, by)
-        open_steps = self._missing(campaign_id) if draft else []
-        if open_steps:
-            raise Refused(f"campaign {campaign_id} is not complete: {'; '.join(open_steps)}")
-        with self._db.transaction() as session:
-            campaign = get_campaign(session, campaign_id)
             if draft:
+                if self._four_eyes:
+                    refuse_own_approval(session, campaign, by)
+                if open_steps:
+                    raise Refused(f"campaign {campaign_id} is not complete: {'; '.join(open_steps)}")
                 refuse_if_over(campaign, self._clock.now())
                 check_budget(CopyTerms.from_json(campaign.copy), self._prices)
                 refuse_open_samples(session, campaign)
                 refuse_arms_without_model(campaign, self._writer() != OFFLINE)
-            audience = self._estimate(session, campaign)
-        if draft and not audience.planned:
-            raise Refused(
-                f"campaign {campaign_id} would reach nobody: {audience.held_back or 'the segment is empty'}"
-            )
+                self._refuse_nobody(session, campaign)
         # Mails are written and pages asked for meanwhile, so no transaction is open.
         if draft and self._preflight is not None:
             self._preflight(campaign_id).refuse_errors()
@@ -303,8 +297,16 @@ class Campaigns:
         if transition is not None:
             session.add(transition)
             done = _DONE.get(target, target.value)
-            detail = {"why": why} if why else {}
-            record(session, transition.at, by, f"campaign.{done}", f"campaign {campaign.id}", detail)
+            told = {"why": why} if why else None
+            record(session, transition.at, by, f"campaign.{done}", f"campaign {campaign.id}", told)
+
+    def _refuse_nobody(self, session: UnitOfWork, campaign: Campaign) -> None:
+        """One customer is enough; only where there is none it is counted why."""
+        terms, segment = ContactTerms.of(campaign, self._cap), parse_segment(campaign.segment)
+        if audience_page(session, terms, segment, self._clock.now(), after=0, limit=1):
+            return
+        why = self._estimate(session, campaign).held_back or "the segment is empty"
+        raise Refused(f"campaign {campaign.id} would reach nobody: {why}")
 
     def _estimate(self, session: UnitOfWork, campaign: Campaign) -> FrozenAudience:
         """Whom it would reach if it started now."""

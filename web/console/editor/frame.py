@@ -127,11 +127,10 @@ class Editing:
             return _told(saved)
         onward = after(self.step.name) if request.form.get("then") == "next" and not saved.problems else None
         if onward is not None:
-            return redirect(url_for(onward.endpoint, number=self.campaign["id"]))
-        anchor = anchor or ("faults" if saved.problems else "")
-        return redirect(
-            url_for(self.step.endpoint, number=self.campaign["id"], _anchor=anchor or None, **query)
-        )
+            return redirect(url_for(onward.endpoint, number=self.campaign["id"], _anchor="main"))
+        # Always with an anchor: a browser would keep the one of the page before.
+        anchor = anchor or ("faults" if saved.problems else "saved")
+        return redirect(url_for(self.step.endpoint, number=self.campaign["id"], _anchor=anchor, **query))
 
     def keep(self, value: dict[str, Any]) -> Saved:
         """Keep what was typed, for a step that answers by itself.

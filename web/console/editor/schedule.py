@@ -100,8 +100,10 @@ def _meaning(number: int) -> Meaning:
     per_second = terms.per_second or outlook.per_second
     seconds = outlook.planned.n / per_second if outlook.planned and per_second else None
     now = here.clock.now()
-    runs = tuple(one.start for one in islice(rule.after(now), _FEW)) if rule else ()
-    first, last = _bounds(terms, runs[0] if runs else start)
+    zone = ZoneInfo(here.settings.timezone)
+    runs = tuple(one.start.astimezone(zone) for one in islice(rule.after(now), _FEW)) if rule else ()
+    bounds = _bounds(terms, runs[0] if runs else start)
+    first, last = (moment.astimezone(zone) if moment else None for moment in bounds)
     ends = last + timedelta(seconds=seconds or 0) if last else None
     around = first or now
     near = [
@@ -109,7 +111,7 @@ def _meaning(number: int) -> Meaning:
         for entry in here.calendar.between(around - _NEAR, around + _NEAR)
         if entry.campaign_id != number and entry.kind != "cancelled"
     ]
-    day = around.astimezone(ZoneInfo(here.settings.timezone)).date()
+    day = around.astimezone(zone).date()
     quiet = here.calendar.quiet_days(day, day + timedelta(days=1)) if first else {}
     words = rule.words if rule else ""
     return Meaning(
