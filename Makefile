@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test serve bench bench-send bench-open bench-freeze bench-recommend bench-console lint torture format clean
+.PHONY: demo test serve bench bench-send bench-open bench-freeze bench-segments bench-recommend bench-console lint torture format clean
 
 demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve --json" passes arguments on
 	$(BIN)/tailormail demo $(ARGS)
@@ -28,6 +28,9 @@ bench-open: $(VENV)/.installed-dev  ## how fast pictures are chosen at open, bes
 
 bench-freeze: $(VENV)/.installed-dev  ## freezing a million sends, and claiming among millions; needs some GB of disk
 	$(BIN)/python -m benchmarks.freezing $(ARGS)
+
+bench-segments: $(VENV)/.installed-dev  ## counting segments among a million customers; ARGS="--customers 100000" for less
+	$(BIN)/python -m benchmarks.segments $(ARGS)
 
 bench-recommend: $(VENV)/.installed-dev  ## what training and picking cost; ARGS="--data FOLDER" takes import files, "--customers 4000" a sample shop
 	$(BIN)/python -m benchmarks.recommend $(ARGS)

@@ -67,7 +67,8 @@ insert into sends (campaign_id, customer_id, status, reason, consent_entry_id, p
 
 
 @contextmanager
-def _empty_database() -> Iterator[Database]:
+def empty_database() -> Iterator[Database]:
+    """A database of its own, with all tables; the folder with its server is removed."""
     with tempfile.TemporaryDirectory(prefix="tm-freezing-", ignore_cleanup_errors=True) as folder:
         embedded = Embedded(Path(folder), redis=False)
         urls = embedded.acquire()
@@ -83,7 +84,8 @@ def _empty_database() -> Iterator[Database]:
                 embedded.postgres.stop()
 
 
-def _fill(db: Database, customers: int, campaigns: int) -> None:
+def fill(db: Database, customers: int, campaigns: int) -> None:
+    """Customers with consents, a few of them suppressed, and campaigns that nobody has sent."""
     with db.transaction() as session:
         # Keys between rows made a line above need no checking, and nobody looks at the ledger's chain here.
         session.execute(text("set local session_replication_role = replica"))
@@ -91,10 +93,11 @@ def _fill(db: Database, customers: int, campaigns: int) -> None:
         for statement in _CUSTOMERS.split(";\n"):
             if statement.strip():
                 session.execute(text(statement), {"customers": customers, "campaigns": campaigns})
-    _analyse(db)
+    analyse(db)
 
 
-def _analyse(db: Database) -> None:
+def analyse(db: Database) -> None:
+    """Gather statistics, as autovacuum would."""
     with db.transaction() as session:
         session.execute(text("analyze"))
 
@@ -179,13 +182,13 @@ def _claim_all_but_few(db: Database, campaign: int, batch: int) -> int:
 def measure(customers: int, rows: int, batch: int) -> dict[str, object]:
     """All figures; `rows` counts all sends when batches are claimed."""
     campaigns = max(2, -(-rows // customers))
-    with _empty_database() as db:
-        _fill(db, customers, campaigns)
+    with empty_database() as db:
+        fill(db, customers, campaigns)
         frozen = _freeze(db)
         for campaign in range(2, campaigns + 1):
             with db.transaction() as session:
                 session.execute(text(_OTHER_SENDS), {"campaign": campaign, "rows": customers})
-        _analyse(db)
+        analyse(db)
         with db.transaction() as session:
             there = session.scalar(text("select count(*) from sends"))
         fresh = _claims(db, campaigns, batch)
