@@ -214,6 +214,7 @@ class _SendsOf:
         found: dict[int, list[Any]] = {}
         keys = {send.campaign_id for send in self._sends}, {send.id for send in self._sends}
         rows = select(table).where(table.campaign_id.in_(keys[0]), table.send_id.in_(keys[1]))
+        row: Any
         for row in self._session.scalars(rows):
             found.setdefault(row.send_id or 0, []).append(row)
         return found

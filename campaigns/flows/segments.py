@@ -190,7 +190,7 @@ class Segments:
 
 def _renew_drafts(session: Session, number: int) -> list[int]:
     """Drafts of this segment, and of segments that name it, get the rules as they are now; returns their numbers."""
-    renewed = []
+    renewed: list[int] = []
     for user in sorted(users_of(session, number)):
         kept = session.get_one(KeptSegment, user)
         rules = put_in(session, kept.rules)
@@ -209,6 +209,7 @@ def _campaigns(session: Session, numbers: list[int]) -> dict[int, tuple[tuple[in
     found: dict[int, tuple[tuple[int, str], ...]] = {}
     used = select(Campaign.segment_id, Campaign.id, Campaign.name).where(Campaign.segment_id.in_(numbers))
     for segment_id, number, name in session.execute(used.order_by(Campaign.id.desc())):
+        assert segment_id is not None  # it is one of `numbers`
         found[segment_id] = (*found.get(segment_id, ()), (number, name))
     return found
 

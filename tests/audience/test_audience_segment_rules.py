@@ -90,7 +90,7 @@ def trees(world: World) -> st.SearchStrategy[Any]:
         "got": mails, "opened": mails, "clicked": mails, "not_opened": mails, "not_clicked": mails,
     }  # fmt: skip
     assert values.keys() == RULES.keys() == _RULES.keys()
-    leaf = st.one_of(*(value.map(lambda v, name=name: {name: v}) for name, value in values.items()))
+    leaf = st.one_of(*(st.fixed_dictionaries({name: value}) for name, value in values.items()))
     return st.recursive(
         leaf,
         lambda inner: st.one_of(

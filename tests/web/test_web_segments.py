@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from form_fields import Pairs, form_fields, with_fields
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from web_story import CUSTOMERS, Story
 from werkzeug.datastructures import MultiDict
 
@@ -32,7 +32,7 @@ def no_segments(story: Story) -> Any:
     """What one test keeps must not be in the next one's list."""
     yield
     with story.runtime.db.transaction() as session:
-        session.execute(Campaign.__table__.update().values(segment_id=None))
+        session.execute(update(Campaign).values(segment_id=None))
         session.execute(delete(KeptSegment))
 
 
@@ -72,7 +72,7 @@ LEAVES = st.one_of(
     st.just({"has_purpose": "open_tracking"}),
     st.just({"segment": [3, 4]}),
 )
-TREES = st.recursive(
+TREES: st.SearchStrategy[Any] = st.recursive(
     LEAVES | st.just({}),
     lambda inner: st.one_of(
         st.lists(inner, min_size=1, max_size=3).map(lambda rules: {"all": rules}),

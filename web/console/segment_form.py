@@ -23,7 +23,9 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
 
 from campaigns.audience.segments import DEEPEST, MOST_RULES, REFERENCE, parse_segment
 from campaigns.core.errors import BadInput
@@ -41,15 +43,8 @@ MATCHES = {
 _NODE = re.compile(r"s(?:\.\d{1,3}){0,12}")
 _FIRST_RULE = "country"
 
-
-class Form(Protocol):
-    """What a werkzeug MultiDict can do, of which this is all that is needed."""
-
-    def get(self, key: str, default: str = "") -> str: ...
-
-    def getlist(self, key: str) -> list[str]: ...
-
-    def __iter__(self) -> Any: ...
+Form = MultiDict[str, str]
+"""What was typed into a form."""
 
 
 @dataclass(slots=True)

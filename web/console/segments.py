@@ -71,7 +71,7 @@ class _Page:
 def _install(state: Any) -> None:
     app: Flask = state.app
     app.add_template_filter(lambda node: node.replace(".", "-"), "node_id")
-    app.add_template_global(MATCHES, "SEGMENT_MATCHES")
+    app.add_template_global(MATCHES, "SEGMENT_MATCHES")  # type: ignore[arg-type]
 
 
 @blueprint.get("/")
