@@ -95,7 +95,7 @@ CAUSES: dict[str, Cause] = {
             "Not authenticated",
             "The mail server could not verify that the mail is from you (SPF, DKIM, DMARC).",
             "yours",
-            "Check DKIM and SPF: `tailormail doctor` says what is missing. Then try again.",
+            "Check DKIM and SPF; “tailormail doctor” says what is missing. Then try again.",
         ),
         Cause(
             "blocked",
@@ -137,7 +137,7 @@ CAUSES: dict[str, Cause] = {
             "Mail server away",
             "Your relay, or the other mail server, could not be reached, or the connection broke each time.",
             "your relay's",
-            "See that the relay is up (`tailormail doctor`), then try again.",
+            "See that the relay is up (“tailormail doctor” asks it), then try again.",
         ),
         Cause(
             "not_written",

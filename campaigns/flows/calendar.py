@@ -164,6 +164,9 @@ def _way(delivery: dict[str, Any]) -> str:
 def _foreseen(entry: Entry, outlook: dict[str, Any] | None, clash_hours: float) -> Entry:
     if outlook is None or entry.kind not in ("planned", "run"):
         return entry
+    # Of a series it was foreseen for the next run alone.
+    if entry.kind == "run" and datetime.fromisoformat(outlook["at"]) != entry.at:
+        return entry
     clashes = tuple(
         Clash(int(other["campaign"]), other["name"], int(other["customers"]), float(other["hours"]))
         for other in outlook["overlaps"]

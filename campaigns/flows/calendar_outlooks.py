@@ -119,7 +119,7 @@ class CalendarOutlooks:
 def foresee(
     planned: list[Planned], mailed: dict[int, list[datetime]], share: float, cap: FrequencyCap | None
 ) -> dict[int, dict[str, Any]]:
-    """The outlook of each, in numbers of customers: {audience, capped, overlaps: [{campaign, name, customers, hours}]}.
+    """The outlook of each, in numbers of customers: {audience, capped, at, overlaps: [{campaign, name, customers, hours}]}.
 
     `planned` is in the order of time; `share` is the part of all customers who are in the sample.
     """
@@ -136,6 +136,7 @@ def foresee(
         outlooks[one.campaign_id] = {
             "audience": round(len(one.people) / share),
             "capped": round(capped / share),
+            "at": one.at.isoformat(),
             "overlaps": _overlaps(one, planned, share),
         }
     return outlooks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import day_name
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule
@@ -185,8 +185,3 @@ class Recurrence(BaseModel):
 def _ordinal(n: int) -> str:
     ending = "th" if 10 < n < 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
     return f"{n}{ending}"
-
-
-def utc_day(moment: datetime) -> date:
-    """The day on which a moment falls, in UTC."""
-    return moment.astimezone(UTC).date()

@@ -23,7 +23,7 @@ from campaigns.delivery.terms import DeliveryTerms
 from campaigns.flows.audit import SCHEDULER, record
 from campaigns.flows.campaign_content import content_of
 from campaigns.flows.plans import get_campaign
-from campaigns.flows.recurrence import Occurrence, Recurrence, utc_day
+from campaigns.flows.recurrence import Occurrence, Recurrence
 from campaigns.models import Campaign, CampaignStatus, QuietDay, Series, SeriesRun, SeriesState
 
 log = get_logger(__name__)
@@ -53,6 +53,7 @@ class SeriesStanding:
     campaign_id: int
     name: str
     words: str
+    zone: str
     state: str
     approved: bool
     handled: int
@@ -253,6 +254,7 @@ class SeriesRuns:
             campaign_id=campaign_id,
             name=campaign.name,
             words=rule.words,
+            zone=rule.zone,
             state=series.state if series else "",
             approved=campaign.status == CampaignStatus.APPROVED,
             handled=series.handled if series else 0,
@@ -264,16 +266,19 @@ class SeriesRuns:
 
 
 def series_between(session: Session, first: datetime, end: datetime) -> list[tuple[Campaign, Occurrence]]:
-    """The runs still to come of all active series that begin in this time, with the campaigns they will be made from."""
+    """The runs still to come of all active series that begin in this time, with the campaigns they will be made from;
+    without those that a quiet day leaves out."""
     found = session.execute(
         select(Campaign, Series.next_at)
         .join(Series, Series.campaign_id == Campaign.id)
         .where(Series.state == SeriesState.ACTIVE.value, Series.next_at < end)
     ).all()
+    quiet = set(session.scalars(select(QuietDay.day)))
     runs = []
     for campaign, next_at in found:
         rule = Recurrence.from_json(campaign.recurrence or {})
-        runs += [(campaign, one) for one in rule.between(max(first, next_at), end)]
+        coming = rule.between(max(first, next_at), end)
+        runs += [(campaign, one) for one in coming if one.day not in quiet]
     return sorted(runs, key=lambda run: (run[1].start, run[0].id))
 
 
@@ -298,8 +303,3 @@ def _segment_of_run(session: Session, origin: Campaign, rule: Recurrence, one: O
     if not lately:
         return origin.segment
     return {"all": [origin.segment, {"not": {"got": {"campaign": list(lately)}}}]}
-
-
-def day_is_quiet(session: Session, moment: datetime) -> QuietDay | None:
-    """The quiet day on which a moment falls in UTC, if it does."""
-    return session.get(QuietDay, utc_day(moment))

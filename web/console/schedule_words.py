@@ -31,7 +31,7 @@ def pace_words(per_second: float | None) -> str:
     """`12 a second`, `0.5 a second`; a dash where nobody knows."""
     if per_second is None:
         return "–"
-    return f"{per_second:,.0f} a second" if per_second >= 10 else f"{per_second:.1f} a second"
+    return f"{per_second:,.0f} a second" if per_second >= 10 else f"{round(per_second, 1):g} a second"
 
 
 def cause_title(key: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound, Refused
+from campaigns.core.zones import zone_named
 from campaigns.flows.plans import get_campaign
 from campaigns.models import Role
 from web.console.access import requires
@@ -23,7 +26,10 @@ def show(number: int) -> ResponseReturnValue:
     with here.db.transaction() as session:
         row = get_campaign(session, number)
         campaign = {"id": row.id, "name": row.name, "status": row.status, "recurrence": row.recurrence}
-    return render_template("console/series.html", campaign=campaign, series=standing)
+    zone = zone_named(standing.zone or here.settings.timezone) or ZoneInfo("UTC")
+    return render_template(
+        "console/series.html", campaign=campaign, series=standing, local=lambda at: at.astimezone(zone)
+    )
 
 
 @blueprint.post("/campaigns/<int:number>/series/<action>")

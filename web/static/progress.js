@@ -28,7 +28,7 @@
 
   function pace(perSecond) {
     if (perSecond === null) return "–";
-    return `${perSecond >= 10 ? number.format(Math.round(perSecond)) : perSecond.toFixed(1)} a second`;
+    return `${perSecond >= 10 ? number.format(Math.round(perSecond)) : Number(perSecond.toFixed(1))} a second`;
   }
 
   function draw(now) {
