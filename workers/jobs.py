@@ -42,6 +42,9 @@ class CeleryJobs:
     def import_files(self) -> None:
         self._app.send_task("tailormail.import_files")
 
+    def look_at_experiments(self) -> None:
+        self._app.send_task("tailormail.experiments")
+
     def make_reports(self) -> None:
         self._app.send_task("tailormail.make_reports")
 

@@ -52,6 +52,10 @@ class Jobs(Protocol):
         """Somebody waits for a forecast of a campaign's copy."""
         ...
 
+    def look_at_experiments(self) -> None:
+        """An arm was chosen, and customers wait for it."""
+        ...
+
     def run_preflights(self) -> None:
         """Somebody waits for a preflight of a campaign."""
         ...
@@ -117,6 +121,9 @@ class NoJobs:
     def make_forecasts(self) -> None:
         pass
 
+    def look_at_experiments(self) -> None:
+        pass
+
     def run_preflights(self) -> None:
         pass
 
@@ -177,6 +184,9 @@ class RecordedJobs:
 
     def make_forecasts(self) -> None:
         self.hints.append(("make_forecasts", 0))
+
+    def look_at_experiments(self) -> None:
+        self.hints.append(("look_at_experiments", 0))
 
     def run_preflights(self) -> None:
         self.hints.append(("run_preflights", 0))

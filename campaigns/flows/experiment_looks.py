@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.audience.arms import HOLDOUT, WAITING
@@ -54,6 +54,8 @@ class ExperimentLooks:
 
     def run(self) -> list[int]:
         """Look at whichever experiment is due; returns their campaigns' numbers."""
+        for campaign_id in self._undone():
+            self.release(campaign_id)
         looked = []
         for campaign_id in self._due():
             if self.look(campaign_id):
@@ -64,11 +66,7 @@ class ExperimentLooks:
         """Count and judge one experiment, and act on it; False where there is none or somebody else is at it."""
         now = self._clock.now()
         with self._db.transaction() as session:
-            state = session.scalars(
-                select(ExperimentState)
-                .where(ExperimentState.campaign_id == campaign_id)
-                .with_for_update(skip_locked=True)
-            ).one_or_none()
+            state = _locked(session, campaign_id)
             campaign = session.get(Campaign, campaign_id)
             terms = terms_of(campaign) if campaign is not None else None
             if state is None or campaign is None or terms is None or campaign.sends_dropped_at is not None:
@@ -87,20 +85,52 @@ class ExperimentLooks:
         by: str,
         now: datetime,
     ) -> int:
-        """Choose an arm in the caller's transaction, which holds the state's row; returns how many get it now."""
+        """Choose an arm in the caller's transaction, which holds the state's row; returns how many waited for it.
+
+        They are told by a worker: a million of them take a while, and nobody waits for that with a page.
+        """
         state = session.get_one(ExperimentState, campaign.id)
         state.decided_arm, state.decided_at, state.decided_by = arm, now, by
         state.decided_on = state.judged
-        only = [1.0 if number == arm else 0.0 for number in range(len(terms.arms))]
-        told = self._open(session, campaign, terms, only, 1.0, now, by, {"why": "decided", "arm": arm})
-        if state.judged:
-            state.judged = {**state.judged, "waiting": 0}
-        record(
-            session, now, by, "experiment.decided", f"campaign {campaign.id}",
-            {"arm": arm, "name": terms.arms[arm].name, "told": told},
-        )  # fmt: skip
-        log.info("experiment_decided", campaign_id=campaign.id, arm=arm, told=told)
+        waiting = int((state.judged or {}).get("waiting", 0))
+        detail = {"arm": arm, "name": terms.arms[arm].name, "waiting": waiting}
+        record(session, now, by, "experiment.decided", f"campaign {campaign.id}", detail)
+        log.info("experiment_decided", campaign_id=campaign.id, arm=arm, waiting=waiting)
+        session.after_commit(self._jobs.look_at_experiments)
+        return waiting
+
+    def release(self, campaign_id: int) -> int:
+        """Tell all who still wait the arm that was chosen; returns how many. Harmless when repeated."""
+        now = self._clock.now()
+        with self._db.transaction() as session:
+            state = _locked(session, campaign_id)
+            campaign = session.get(Campaign, campaign_id)
+            terms = terms_of(campaign) if campaign is not None else None
+            if state is None or campaign is None or terms is None or state.decided_arm is None:
+                return 0
+            only = [1.0 if number == state.decided_arm else 0.0 for number in range(len(terms.arms))]
+            basis = {"why": "decided", "arm": state.decided_arm}
+            told = self._open(session, campaign, terms, only, 1.0, now, state.decided_by, basis)
+            if state.judged:
+                state.judged = {**state.judged, "waiting": 0}
         return told
+
+    def _undone(self) -> list[int]:
+        """Campaigns that are decided and whose rest was not told yet."""
+        last = select(func.max(ExperimentWave.ends)).where(
+            ExperimentWave.campaign_id == ExperimentState.campaign_id
+        )
+        wanted = (
+            select(ExperimentState.campaign_id)
+            .join(Campaign, Campaign.id == ExperimentState.campaign_id)
+            .where(
+                ExperimentState.decided_arm.is_not(None),
+                Campaign.status.in_(_LIVING),
+                last.scalar_subquery() < 1,
+            )
+        )
+        with self._db.transaction() as session:
+            return list(session.scalars(wanted))
 
     def _due(self) -> list[int]:
         now = self._clock.now()
@@ -208,6 +238,12 @@ class ExperimentLooks:
             session.after_commit(lambda: self._jobs.send(_HINTS))
             session.after_commit(self._jobs.write_words)
         return told
+
+
+def _locked(session: Session, campaign_id: int) -> ExperimentState | None:
+    """The state, held until the transaction ends; None where there is none or somebody else holds it."""
+    wanted = select(ExperimentState).where(ExperimentState.campaign_id == campaign_id)
+    return session.scalars(wanted.with_for_update(skip_locked=True)).one_or_none()
 
 
 def _is_over(last: ExperimentWave, terms: ExperimentTerms, state: ExperimentState, now: datetime) -> bool:

@@ -108,7 +108,7 @@ class Experiments:
             }
 
     def decide(self, campaign_id: int, arm: int | str, by: str) -> int:
-        """Choose an arm, by number from 0 or name; who waits gets it now. Returns how many.
+        """Choose an arm, by number from 0 or name; a worker tells those who wait. Returns how many, as last counted.
 
         Raises:
             NotFound: there is no such campaign, it tries nothing out, or has no such arm.

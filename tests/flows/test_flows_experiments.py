@@ -209,6 +209,9 @@ def test_the_rest_waits_until_a_person_decides_and_then_gets_the_winner(
     assert told == len(waiting)
     with pytest.raises(Refused, match="Ada has chosen 'Plain'"):
         shop.experiments.decide(campaign_id, 0, "Bo")
+    assert ("look_at_experiments", 0) in shop.jobs.hints  # type: ignore[attr-defined]
+    shop.experiment_looks.run()
+    assert shop.experiment_looks.release(campaign_id) == 0
     send_on(shop, campaign_id)
     by_id = {send.id: send for send in sends_of(shop, campaign_id)}
     assert {(by_id[send.id].arm, by_id[send.id].status) for send in waiting} == {(1, "sent")}
@@ -267,6 +270,7 @@ def test_the_rule_decides_by_itself_once_it_is_sure(shop: Runtime, sample: Sampl
     shop.experiment_looks.look(campaign_id)
     shown = shop.experiments.show(campaign_id)
     assert shown["decision"]["arm"] == 2 and shown["decision"]["by"] == "scheduler"
+    shop.experiment_looks.run()
     send_on(shop, campaign_id)
     assert not [send for send in sends_of(shop, campaign_id) if send.not_before == WAITING]
 

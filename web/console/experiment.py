@@ -85,4 +85,4 @@ def exported(number: int, name: str) -> ResponseReturnValue:
 
 def _chosen_words(number: int, told: int) -> str:
     name = runtime().experiments.show(number)["decision"]["name"]
-    return f"{name} is chosen. {told:,} customers who waited get it now." if told else f"{name} is chosen."
+    return f"{name} is chosen. The {told:,} customers who wait get it now." if told else f"{name} is chosen."
