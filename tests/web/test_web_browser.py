@@ -40,6 +40,7 @@ def preview_in(tab: Page, weather: str) -> str:
     """Choose a weather and look; returns the address of the picture that the framed mail really shows."""
     tab.get_by_label("Weather").select_option(weather)
     tab.get_by_role("button", name="Show").click()
+    expect(tab.locator("#shown[aria-busy=false] .sky-here")).to_contain_text(weather)
     shown = tab.frame_locator(".frame-phone").get_by_alt_text("Something made for the weather out there")
     expect(shown).to_be_visible()
     tab.wait_for_function(
@@ -60,7 +61,7 @@ def test_from_the_first_link_to_the_report(tab: Page, live: str, story: Story, f
     assert snow.startswith(f"{live}/i/")
     expect(tab.frame_locator(".frame-wide").get_by_role("heading").first).to_be_visible()
     tab.get_by_role("link", name="Autumn on the trail").click()
-    tab.get_by_role("link", name="Report").click()
+    tab.get_by_role("link", name="Report", exact=True).click()
     sent = story.runtime.reporting.report(story.sent).sent
     expect(tab.locator('[data-step="sent"]')).to_have_text(str(sent))
 
