@@ -12,6 +12,7 @@ from sqlalchemy import select
 from campaigns.core.clock import Clock
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, NotFound
+from campaigns.insight.full_report import TREND
 from campaigns.models import Campaign, KeptReport
 
 WEEKS = 26
@@ -83,19 +84,18 @@ class Overviews:
         today = self._clock.now().date()
         monday = today - timedelta(days=today.weekday())
         first = monday - timedelta(weeks=WEEKS - 1)
-        rows = {first + timedelta(weeks=n): dict.fromkeys(_TREND, 0) for n in range(WEEKS)}
-        # What is still told in the first of these weeks may have been sent two months before.
-        begun = select(KeptReport.days).join(Campaign, Campaign.id == KeptReport.campaign_id)
-        begun = begun.where(Campaign.started_at >= self._clock.now() - timedelta(weeks=WEEKS + 9))
+        rows = {first + timedelta(weeks=n): dict.fromkeys(TREND, 0) for n in range(WEEKS)}
+        # What is told of the first of these weeks may belong to a campaign that began half a year before.
+        begun = select(KeptReport.weeks).join(Campaign, Campaign.id == KeptReport.campaign_id)
+        begun = begun.where(Campaign.started_at >= self._clock.now() - timedelta(weeks=2 * WEEKS))
         with self._db.transaction() as session:
             kept = session.scalars(begun.order_by(Campaign.id.desc()).limit(_MOST_IN_TREND)).all()
-        for days in kept:
-            for day in days:
-                at = date.fromisoformat(day["day"])
-                week = rows.get(at - timedelta(days=at.weekday()))
+        for told in kept:
+            for one in told:
+                week = rows.get(date.fromisoformat(one["week"]))
                 if week is not None:
-                    for name in _TREND:
-                        week[name] += int(day[name])
+                    for name in TREND:
+                        week[name] += int(one[name])
         return [{"week": week.isoformat(), **counted} for week, counted in rows.items()]
 
     def compared(self, campaign_ids: Sequence[int]) -> list[Compared]:
@@ -126,6 +126,3 @@ class Overviews:
                     where="campaign",
                 )
         return [Compared(*rows[campaign_id]) for campaign_id in wanted]
-
-
-_TREND = ("mailed", "unsubscribed", "complained")

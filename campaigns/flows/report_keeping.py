@@ -20,7 +20,7 @@ from campaigns.flows.arm_plans import slot_names
 from campaigns.flows.audit import record
 from campaigns.flows.counters import counts
 from campaigns.flows.plans import get_campaign
-from campaigns.insight.full_report import VERSION, Asked, full_report, headline
+from campaigns.insight.full_report import VERSION, Asked, by_week, full_report, headline
 from campaigns.insight.report import Report
 from campaigns.insight.returns import CopyCost, Prices
 from campaigns.models import Campaign, CampaignStatus, CopySpend, KeptReport
@@ -42,7 +42,6 @@ _SHARE = 20
 # Windows end and revenue ages though nothing happens.
 _STALE = timedelta(days=1)
 _LIVING = (CampaignStatus.PLANNING.value, CampaignStatus.SENDING.value, CampaignStatus.PAUSED.value)
-_MOST_DAYS = 60
 
 _NEW = """
     insert into kept_reports (campaign_id, due_at)
@@ -174,7 +173,7 @@ class ReportKeeping:
         if row is None:
             row = KeptReport(campaign_id=campaign.id)
             session.add(row)
-        row.body, row.headline, row.days = body, headline(body), body["days"][:_MOST_DAYS]
+        row.body, row.headline, row.weeks = body, headline(body), by_week(body)
         row.made_at, row.mark, row.due_at = now, mark, None
         # Whoever asked while this one was being made wants what happened since.
         if row.asked_at is not None and row.asked_at <= now:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -17,6 +17,10 @@ from campaigns.insight.returns import CopyCost, Prices
 
 VERSION = 1
 """Of the document; one that is older is made anew as long as the sends are there."""
+
+TREND = ("mailed", "unsubscribed", "complained")
+"""What is told week by week over all campaigns."""
+_MOST_WEEKS = 26
 
 # The first mail, by number, of those that can be shown again and whose links are counted.
 _SAMPLE = """
@@ -87,6 +91,18 @@ def headline(report: Mapping[str, Any]) -> dict[str, Any]:
         "week": {"orders": week["orders"], "revenue": week["revenue"], "complete": week["complete"]},
         "first_sent": report["first_sent"],
     }
+
+
+def by_week(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Mails, unsubscribes and complaints by week (its Monday, UTC), the first 26 of them."""
+    weeks: dict[str, dict[str, Any]] = {}
+    for day in report["days"]:
+        at = date.fromisoformat(day["day"])
+        monday = (at - timedelta(days=at.weekday())).isoformat()
+        week = weeks.setdefault(monday, {"week": monday, **dict.fromkeys(TREND, 0)})
+        for name in TREND:
+            week[name] += day[name]
+    return list(weeks.values())[:_MOST_WEEKS]
 
 
 def _arms(session: Session, asked: Asked, revenue: Mapping[str, Any]) -> list[dict[str, Any]]:

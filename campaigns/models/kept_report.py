@@ -15,8 +15,8 @@ from campaigns.models.base import Base, Words
 class KeptReport(Base):
     """A campaign's report as it was at `made_at`; before the first one `body` is null.
 
-    `headline` is the few figures of it that lists of campaigns show, `days` its mails, unsubscribes and complaints by
-    day. `due_at` is when it is made next, or again if nobody did until then; null: not by itself. `asked_at` is when
+    `headline` is the few figures of it that lists of campaigns show, `weeks` its mails, unsubscribes and complaints by
+    week. `due_at` is when it is made next, or again if nobody did until then; null: not by itself. `asked_at` is when
     a person asked for it, until it is made. `mark` is what the report was made from (flows/report_keeping.py), and
     `seconds` how long that took. Nobody is named in it, and no row in it tells of fewer than five customers.
     """
@@ -29,7 +29,7 @@ class KeptReport(Base):
     )
     body: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     headline: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
-    days: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
+    weeks: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     made_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     due_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     asked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from campaigns.models import AuditEntry, KeptReport, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.partitions import drop_extra_partitions
-from tests.shop import approved, record_opens, send_all
+from tests.shop import Command, approved, record_opens, send_all
 
 KEEP_DAYS = 400
 
@@ -24,7 +25,7 @@ KEEP_DAYS = 400
 def clock(runtime: Runtime) -> FixedClock:
     """A clock that stands still, before any part has asked for one."""
     clock = FixedClock(runtime.clock.now())
-    runtime.clock = clock  # type: ignore[misc]
+    runtime.clock = clock
     return clock
 
 
@@ -253,3 +254,15 @@ class TestJudging:
     def test_a_model_that_is_gone(self, runtime: Runtime) -> None:
         with pytest.raises(NotFound):
             runtime.model_judging.judge(4711)
+
+
+def test_the_command_shows_what_is_kept_of_a_model(bought: Runtime, command: Command) -> None:
+    trained = bought.training.run()
+    status, out, _ = command("evaluate", "--model", str(trained.model_id), "--json")
+    assert status == 0
+    [kept] = bought.model_judging.judged()
+    assert json.loads(out)["evaluation"]["discover"] == (kept.evaluation or {})["discover"]
+    status, out, _ = command("evaluate", "--model", str(trained.model_id))
+    assert status == 0 and "New products" in out
+    assert command("evaluate", "--model", "4711")[0] == 1
+    assert command("evaluate", "--model", str(trained.model_id), "--days", "3")[0] == 2

@@ -168,8 +168,8 @@ def test_two_campaigns_beside_one_another(signed_in: FlaskClient, reported: Stor
     with reported.runtime.db.transaction() as session:
         session.execute(
             text(
-                "insert into kept_reports (campaign_id, body, headline, days, made_at) "
-                "select :draft, body, headline, days, made_at from kept_reports where campaign_id = :sent"
+                "insert into kept_reports (campaign_id, body, headline, weeks, made_at) "
+                "select :draft, body, headline, weeks, made_at from kept_reports where campaign_id = :sent"
             ),
             {"draft": reported.draft, "sent": reported.sent},
         )
@@ -204,7 +204,7 @@ class TestRecommender:
         assert signed_in.post("/console/recommender/use", data={"model": "x"}).status_code == 400
         assert signed_in.post("/console/recommender/use", data={"model": 4711}).status_code == 404
         assert signed_in.post("/console/recommender/train").status_code == 302
-        assert ("train", 0) in story.runtime.jobs.hints  # type: ignore[attr-defined]
+        assert ("train", 0) in story.runtime.jobs.hints
         role("author")
         assert "Train now" not in page(signed_in, "/console/recommender")
         assert signed_in.post("/console/recommender/train").status_code == 403

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("campaign_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("body", JSON, nullable=True),
         sa.Column("headline", JSON, server_default="{}", nullable=False),
-        sa.Column("days", JSON, server_default="[]", nullable=False),
+        sa.Column("weeks", JSON, server_default="[]", nullable=False),
         sa.Column("made_at", MOMENT, nullable=True),
         sa.Column("due_at", MOMENT, nullable=True),
         sa.Column("asked_at", MOMENT, nullable=True),
