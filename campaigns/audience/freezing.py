@@ -67,33 +67,7 @@ def freeze_audience(
     Repeating it leaves existing sends alone; the counts are those of the sends that this call wrote.
     Erased customers are in no audience. A customer who is held back misses this campaign for good.
     """
-    audience = audience_of(segment, now)
-    due: ColumnElement[Any] = cast(null(), DateTime(timezone=True))
-    if local_time is not None:
-        due_times = DueTimes(local_time, now, default_zone)
-        audience = audience.outerjoin(due_times.zones, due_times.zones.c.zone == Customer.timezone)
-        due = due_times.due
-    late: ColumnElement[bool] = false()
-    if wall is not None:
-        audience, due, late = wall.join(audience), wall.due, wall.late
-    own_times = times_of_arms(shares, now, default_zone)
-    for times in own_times.values():
-        audience = audience.outerjoin(times.zones, times.zones.c.zone == Customer.timezone)
-    judged = judged_by_reason(
-        audience.add_columns(
-            Customer.id.label("customer_id"),
-            marketing_entry().label("entry_id"),
-            grants_profiling().label("personal"),
-            grants_tracking().label("tracked"),
-            due.label("due"),
-            late.label("late"),
-            *_due_by_arm(own_times),
-        )
-    )
-    if wall is not None:
-        judged = _in_time(judged)
-    if shares is not None:
-        judged = _in_arms(judged, shares)
+    judged = _judged_and_due(segment, now, local_time, default_zone, shares, wall)
     reason, allowed = judged.c.reason, judged.c.reason == ""
     rows = select(
         literal(terms.campaign_id),
@@ -121,6 +95,37 @@ def freeze_audience(
     )
     counts = select(written.c.reason, func.count()).group_by(written.c.reason)
     return _counted(session.connection().execute(counts, values(terms, now)))
+
+
+def _judged_and_due(
+    segment: Segment,
+    now: datetime,
+    local_time: time | None,
+    default_zone: str,
+    shares: Shares | None,
+    wall: WallTimes | None,
+) -> Subquery:
+    """The audience with what is written of each: the reason against a mail, when it is due, and the arm."""
+    audience, due, late = _due(audience_of(segment, now), now, local_time, default_zone, wall)
+    own_times = times_of_arms(shares, now, default_zone)
+    for times in own_times.values():
+        audience = audience.outerjoin(times.zones, times.zones.c.zone == Customer.timezone)
+    judged = judged_by_reason(
+        audience.add_columns(
+            Customer.id.label("customer_id"),
+            marketing_entry().label("entry_id"),
+            grants_profiling().label("personal"),
+            grants_tracking().label("tracked"),
+            due.label("due"),
+            late.label("late"),
+            *_due_by_arm(own_times),
+        )
+    )
+    if wall is not None:
+        judged = _in_time(judged)
+    if shares is not None:
+        judged = _in_arms(judged, shares)
+    return judged
 
 
 def estimate_audience(
@@ -155,6 +160,18 @@ def judged_by_reason(audience: Select[Any]) -> Subquery:
         .offset(0)
         .subquery()
     )
+
+
+def _due(
+    audience: Select[Any], now: datetime, local_time: time | None, default_zone: str, wall: WallTimes | None
+) -> tuple[Select[Any], ColumnElement[Any], ColumnElement[bool]]:
+    """The audience with what tells when each is due, that time (null: at once), and whether it is too late."""
+    if wall is not None:
+        return wall.join(audience), wall.due, wall.late
+    if local_time is not None:
+        times = DueTimes(local_time, now, default_zone)
+        return audience.outerjoin(times.zones, times.zones.c.zone == Customer.timezone), times.due, false()
+    return audience, cast(null(), DateTime(timezone=True)), false()
 
 
 def _in_time(judged: Subquery) -> Subquery:

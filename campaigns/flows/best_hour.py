@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import delete, exists, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from campaigns.core.clock import Clock
@@ -204,7 +203,9 @@ class BestHour:
 def shares(clicks: Sequence[int], mean: Hours | None = None, weight: float = 0.0) -> Hours:
     """The share of each hour: of these clicks, smoothed, together with `weight` clicks that fall as `mean` does."""
     counts = np.asarray(clicks, dtype=np.float64)
-    smooth = sum(part * np.roll(counts, shift) for shift, part in _NEIGHBOURS)
+    smooth: Hours = np.zeros(24)
+    for shift, part in _NEIGHBOURS:
+        smooth = smooth + part * np.roll(counts, shift)
     found = smooth + weight * mean if mean is not None else smooth + 1.0 / 24
     result: Hours = found / found.sum()
     return result

@@ -50,6 +50,8 @@ def summary(campaign: Campaign, by_status: dict[str, int]) -> dict[str, Any]:
         "audience": campaign.audience_size,
         "counts": by_status,
         "created_at": moment(campaign.created_at),
+        "recurrence": campaign.recurrence,
+        "series_id": campaign.series_id,
         "scheduled_at": moment(campaign.scheduled_at),
         "started_at": moment(campaign.started_at),
         "finished_at": moment(campaign.finished_at),

@@ -20,7 +20,7 @@ AHEAD = timedelta(minutes=15)
 
 LAST_DAY = -1
 MOST_RUNS = 1000
-_FREQUENCIES = {"day": DAILY, "week": WEEKLY, "month": MONTHLY}
+_FREQUENCIES: dict[str, Literal[1, 2, 3]] = {"day": DAILY, "week": WEEKLY, "month": MONTHLY}
 # The fewest days that a month may have, so that the last of several days is there in each.
 _IN_EVERY_MONTH = 28
 

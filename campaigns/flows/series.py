@@ -277,7 +277,7 @@ def series_between(session: Session, first: datetime, end: datetime) -> list[tup
     runs = []
     for campaign, next_at in found:
         rule = Recurrence.from_json(campaign.recurrence or {})
-        coming = rule.between(max(first, next_at), end)
+        coming = rule.between(max(first, next_at or first), end)
         runs += [(campaign, one) for one in coming if one.day not in quiet]
     return sorted(runs, key=lambda run: (run[1].start, run[0].id))
 

@@ -122,9 +122,9 @@ class TroubleKeeping:
         with self._db.transaction() as session:
             get_campaign(session, campaign_id)
             kept = session.get(CauseTally, campaign_id)
-            stale = _of(session, campaign_id) != (kept.of if kept else {})
+            kept = kept or CauseTally(campaign_id=campaign_id, tally=[], of={})
+            stale = _of(session, campaign_id) != kept.of
             if stale:
-                kept = kept or CauseTally(campaign_id=campaign_id, tally=[], of={})
                 kept.asked_at = self._clock.now()
                 kept = session.merge(kept)
                 session.after_commit(self._jobs.see_to_troubles)

@@ -105,7 +105,8 @@ def test_clashes_and_the_cap_are_foreseen_from_who_would_be_mailed(
     campaign: Callable[..., int],
     people: list[int],
 ) -> None:
-    norway, all_ = {"country": ["Norway"]}, {}
+    norway: dict[str, Any] = {"country": ["Norway"]}
+    all_: dict[str, Any] = {}
     old = campaign("Old", "sent", started_at=NOW - timedelta(days=2), finished_at=NOW - timedelta(days=2))
     with db.transaction() as session:
         for number in people[:3]:

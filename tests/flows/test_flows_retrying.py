@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -127,7 +128,7 @@ def test_what_cannot_succeed_is_refused_with_the_reason(
     db: Database, keyring: KeyRing, signer: Signer, again: Retrying
 ) -> None:
     case = failed_case(db, keyring, signer, [GONE, GONE])
-    with pytest.raises(Refused, match="No such mailbox.*do not exist"):
+    with pytest.raises(Refused, match=r"No such mailbox.*do not exist"):
         again.ask(case.campaign, ["no_such_mailbox"], "Ada")
     with pytest.raises(Refused, match="nothing failed that may succeed later"):
         again.ask(case.campaign, [], "Ada")
@@ -173,11 +174,11 @@ def test_killed_between_two_batches_it_goes_on_where_it_stopped(
     with monkeypatch.context() as patch:
         calls = []
 
-        def killed_at_the_second(*given: object) -> None:
+        def killed_at_the_second(*given: Any) -> None:
             calls.append(given)
             if len(calls) == 2:
                 raise KeyboardInterrupt
-            real(*given)  # type: ignore[arg-type]
+            real(*given)
 
         real = retrying.add_counts
         patch.setattr(retrying, "add_counts", killed_at_the_second)
@@ -230,14 +231,14 @@ def audience_of(runtime: Runtime, campaign_id: int) -> list[str]:
 @pytest.fixture
 def refused(shop: Runtime, sample: SampleFiles) -> tuple[int, list[str], FakeTransport]:
     """A campaign of which ten mails were refused for the sender's sake, and two for want of a mailbox."""
-    shop.self_pause = type("Never", (), {"after_batch": lambda self, number: False})()  # type: ignore[assignment]
+    shop.self_pause = type("Never", (), {"after_batch": lambda self, number: False})()
     number = approved(shop, sample)
     shop.campaigns.send(number, "test")
     shop.sending.plan(number)
     emails = audience_of(shop, number)
     blocked = Answer(550, "5.7.1 blocked", Phase.FINAL)
     gone = Answer(550, "5.1.1 no such user", Phase.RCPT)
-    script = {email: blocked for email in emails[:10]} | {email: gone for email in emails[10:12]}
+    script = dict.fromkeys(emails[:10], blocked) | dict.fromkeys(emails[10:12], gone)
     fake = refusing(shop, number, script)
     send_on(shop, number)
     return number, emails, fake

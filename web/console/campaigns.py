@@ -66,7 +66,12 @@ def show(number: int) -> ResponseReturnValue:
         standing=standing_of(campaign),
         missing=runtime().drafts.complete(number) if draft else [],
         slots=[_slot_view(raw) for raw in campaign["slots"]],
-        actions=_OFFERED.get(campaign["status"], ()),
+        # What comes again is never sent itself.
+        actions=[
+            action
+            for action in _OFFERED.get(campaign["status"], ())
+            if not (action == "send" and campaign["recurrence"])
+        ],
     )
 
 

@@ -47,7 +47,8 @@ def progress(number: int) -> Response:
     response = Response(body, mimetype="application/json")
     response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:32])
     response.headers["Cache-Control"] = "no-cache, private"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _arms(campaign: Campaign) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from campaigns.delivery.terms import DeliveryTerms
 from campaigns.flows.draft_sections.reading import Typed, fault_words, shown
 from campaigns.flows.draft_sections.section import Problem
 from campaigns.flows.recurrence import Recurrence
+from campaigns.flows.series import end_series
 from campaigns.flows.starting import start_of
 from campaigns.models import Campaign
 
@@ -121,6 +122,8 @@ class ScheduleSection:
             raise Refused(
                 "it has come again for too long to be sent once by itself: copy it, and send the copy"
             )
+        if parsed.recurrence is None:
+            end_series(session, campaign.id, self._clock.now(), "editor")
         campaign.delivery = parsed.terms.as_json()
         campaign.scheduled_at = parsed.start
         campaign.recurrence = parsed.recurrence.as_json() if parsed.recurrence else None
