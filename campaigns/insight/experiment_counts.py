@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, text
+from sqlalchemy import CTE, ColumnElement, and_, case, func, literal, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.insight.experiments import Trials
@@ -79,40 +79,9 @@ def count_cells(
         .where(Send.campaign_id == campaign_id, Send.arm >= 0)
         .cte("mails")
     )
-    within = Event.at <= mails.c.sent_at + window
-    did = (
-        select(
-            mails.c.id,
-            func.bool_or(and_(Event.name == "clicked", ~Event.machine, within)).label("clicked"),
-            func.bool_or(and_(Event.name == "opened", ~Event.machine, within)).label("opened"),
-            func.bool_or(Event.name == "unsubscribed").label("unsubscribed"),
-            func.bool_or(Event.name == "complained").label("complained"),
-        )
-        .join(Event, Event.customer_id == mails.c.customer_id)
-        .where(
-            Event.campaign_id == campaign_id,
-            Event.name.in_(("clicked", "opened", "unsubscribed", "complained")),
-        )
-        .group_by(mails.c.id)
-        .cte("did")
-    )
+    did = _did(mails, campaign_id, window)
     currency = _currency(session, campaign_id, window, now)
-    worth = case((Product.currency == currency, OrderLine.quantity * OrderLine.unit_price), else_=0)
-    bought = (
-        select(mails.c.id, func.coalesce(func.sum(worth), 0).label("revenue"))
-        .join(
-            OrderLine,
-            and_(
-                OrderLine.customer_id == mails.c.customer_id,
-                OrderLine.ordered_at > mails.c.sent_at,
-                OrderLine.ordered_at <= mails.c.sent_at + window,
-            ),
-        )
-        .join(Product, Product.id == OrderLine.product_id)
-        .where(OrderLine.ordered_at <= now)
-        .group_by(mails.c.id)
-        .cte("bought")
-    )
+    bought = _bought(mails, window, now, currency)
     mature = and_(mails.c.status == "sent", mails.c.sent_at <= now - window)
     revenue = bought.c.revenue
 
@@ -144,6 +113,48 @@ def count_cells(
         .order_by(mails.c.wave, mails.c.arm)
     )
     return [_cell(tuple(row)) for row in session.execute(counted)], currency
+
+
+def _did(mails: CTE, campaign_id: int, window: timedelta) -> CTE:
+    """What people did with each mail; those who did nothing are left out."""
+    within = Event.at <= mails.c.sent_at + window
+    return (
+        select(
+            mails.c.id,
+            func.bool_or(and_(Event.name == "clicked", ~Event.machine, within)).label("clicked"),
+            func.bool_or(and_(Event.name == "opened", ~Event.machine, within)).label("opened"),
+            func.bool_or(Event.name == "unsubscribed").label("unsubscribed"),
+            func.bool_or(Event.name == "complained").label("complained"),
+        )
+        .join(Event, Event.customer_id == mails.c.customer_id)
+        .where(
+            Event.campaign_id == campaign_id,
+            Event.name.in_(("clicked", "opened", "unsubscribed", "complained")),
+        )
+        .group_by(mails.c.id)
+        .cte("did")
+    )
+
+
+def _bought(mails: CTE, window: timedelta, now: datetime, currency: str) -> CTE:
+    """What was ordered within the window after each mail, in this currency."""
+    kept = OrderLine.quantity - OrderLine.returned
+    worth = case((Product.currency == currency, kept * OrderLine.unit_price), else_=0)
+    return (
+        select(mails.c.id, func.coalesce(func.sum(worth), 0).label("revenue"))
+        .join(
+            OrderLine,
+            and_(
+                OrderLine.customer_id == mails.c.customer_id,
+                OrderLine.ordered_at > mails.c.sent_at,
+                OrderLine.ordered_at <= mails.c.sent_at + window,
+            ),
+        )
+        .join(Product, Product.id == OrderLine.product_id)
+        .where(OrderLine.ordered_at <= now)
+        .group_by(mails.c.id)
+        .cte("bought")
+    )
 
 
 def _cell(row: tuple[Any, ...]) -> Cell:
