@@ -45,7 +45,7 @@ FRESH = timedelta(minutes=10)
 SHOWN = timedelta(days=1)
 KEPT = timedelta(days=30)
 
-_PATIENCE_SECONDS = 0.2
+_PATIENCE_SECONDS = 0.3
 _EXACT_SECONDS = 120.0
 # Longer than a count may take, twice: of all, and of a few.
 _LEASE = timedelta(minutes=5)

@@ -73,7 +73,62 @@ def _checked(story: Story) -> str:
     return f"/console/campaigns/{story.draft}/edit/check"
 
 
+def _segment(story: Story) -> str:
+    """One with a row or a group of every kind."""
+    kept = {one.name: one.number for one in story.runtime.segments.list()}
+    if "Of every kind" not in kept:
+        rules = [
+            {"country": ["NO", "Åland"]}, {"bought": {"category": "Jackets", "within_days": 90}},
+            {"not": {"near": {"latitude": 59.9, "longitude": 10.8, "km": 50}}}, {"has_purpose": "profiling"},
+            {"any": [{"opened": {"campaign": [story.sent]}}, {"last_order": {"more_than_days": 30}}]},
+            {"not": {"any": [{"engagement": ["snoozed"]}, {"has_address": False}]}}, {"orders": {"at_least": 1}},
+        ]  # fmt: skip
+        kept["Of every kind"] = story.runtime.segments.create("Of every kind", {"all": rules}, "a test")
+    return f"/console/segments/{kept['Of every kind']}"
+
+
+def _segments(story: Story) -> str:
+    _segment(story)
+    return "/console/segments/"
+
+
+def _file(story: Story, *steps: str) -> str:
+    """A file of customers that was brought as far as these steps; nobody of it is new."""
+    files = story.runtime.file_imports
+    name = f"{'-'.join(steps) or 'sent'}.csv"
+    known = {one.name: one.number for one in files.list()}
+    if name not in known:
+        path = files.place(name)
+        path.write_text("id,E-mail,Land\n,nobody@shop.example,NO\nX,no address,SE\n")
+        known[name] = number = files.take("customers", name, path, "a test")
+        mapping = files.get(number).mapping
+        for step in steps:
+            if step == "check":
+                files.check(number, mapping, {}, "a test")
+            elif step == "import":
+                files.import_(number, "a test")
+            else:
+                files.work()
+    return f"/console/imports/{known[name]}"
+
+
+def _customer(story: Story) -> str:
+    with story.runtime.db.transaction() as session:
+        mailed = session.get_one(Customer, story.sends()[0].customer_id)
+        return f"/console/customers/{mailed.external_id}"
+
+
 PAGES: dict[str, Path] = {
+    # audience
+    "segments": _segments,
+    "segment": _segment,
+    "new segment": lambda story: "/console/segments/new",
+    "import": lambda story: _file(story) and "/console/imports/",
+    "columns to match": _file,
+    "file tried out": lambda story: _file(story, "check", "work"),
+    "file imported": lambda story: _file(story, "check", "work", "import", "work"),
+    "customers": lambda story: "/console/customers/",
+    "customer": _customer,
     # people
     "campaigns": lambda story: "/console/",
     "campaign sent": lambda story: f"/console/campaigns/{story.sent}",

@@ -113,8 +113,8 @@ GROUPS: tuple[tuple[str, tuple[RuleForm, ...]], ...] = (
                 "does not live near",
                 (
                     RuleField("place", "Place", "word", hint="What you call it, such as Oslo shop"),
-                    RuleField("latitude", "Latitude", "degrees", hint="59.9"),
-                    RuleField("longitude", "Longitude", "degrees", hint="10.8"),
+                    RuleField("latitude", "Latitude", "degrees", hint="such as 59.9"),
+                    RuleField("longitude", "Longitude", "degrees", hint="such as 10.8"),
                     RuleField("km", "Within", "number", unit="km"),
                 ),
             ),

@@ -32,7 +32,7 @@
 
   const tell = () => {
     const panel = document.querySelector("[data-count-panel]");
-    const figures = panel ? [...panel.querySelectorAll(".tally div")].map((row) => row.textContent.replace(/\s+/g, " ").trim()) : [];
+    const figures = panel ? [...panel.querySelectorAll(".tally div")].map((row) => `${row.querySelector("dt").textContent}: ${row.querySelector("dd").textContent.trim()}`) : [];
     said.textContent = figures.join(" · ");
   };
 
