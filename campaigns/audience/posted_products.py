@@ -83,7 +83,13 @@ def _kept(
         if sku not in new and "title" not in values:
             return ProductResult(sku, "refused", "sku is not known; a new product needs a title")
         known = sku in new
-        blank: dict[str, Any] = {"description": "", "category": "", "brand": "", "price": None, "currency": ""}
+        blank: dict[str, Any] = {
+            "description": "",
+            "category": "",
+            "brand": "",
+            "price": None,
+            "currency": "",
+        }
         whole: dict[str, Any] = {"sku": sku, **blank, "url": "", "image_url": "", "stock": None, "tags": []}
         new[sku] = {**whole, "created_at": now, "updated_at": now, **new.get(sku, {}), **values}
         return ProductResult(sku, "updated" if known else "inserted")

@@ -28,7 +28,9 @@ _PRODUCT_CONDITIONS: dict[str, Callable[[list[str]], ColumnElement[bool]]] = {
     "tag": lambda values: overlap(Product.tags, values),
 }
 _MOST_ORDERS = 1_000_000
-_SUM = func.coalesce(func.sum(OrderLine.quantity * OrderLine.unit_price), Decimal(0))
+_SUM = func.coalesce(func.sum((OrderLine.quantity - OrderLine.returned) * OrderLine.unit_price), Decimal(0))
+# What came back altogether counts as never bought.
+_KEPT = OrderLine.returned < OrderLine.quantity
 _ORDERS = func.count(OrderLine.order_id.distinct())
 
 
@@ -38,7 +40,7 @@ def _bought(value: Any, path: str) -> Condition:
     wanted = {key: names(what[key], f"{path}.{key}") for key in what if key != "within_days"}
 
     def condition(now: datetime) -> ColumnElement[bool]:
-        lines: Select[Any] = select(OrderLine.id).where(OrderLine.customer_id == Customer.id)
+        lines: Select[Any] = select(OrderLine.id).where(OrderLine.customer_id == Customer.id, _KEPT)
         if wanted:
             lines = lines.join(Product, Product.id == OrderLine.product_id)
         for key, values in wanted.items():
@@ -83,7 +85,7 @@ def _moment(figure: ColumnElement[Any]) -> Rule:
 
 
 def _of_customer(figure: ColumnElement[Any], now: datetime, within: timedelta | None) -> Any:
-    lines = select(figure).where(OrderLine.customer_id == Customer.id)
+    lines = select(figure).where(OrderLine.customer_id == Customer.id, _KEPT)
     return _since(lines, now, within).correlate(Customer).scalar_subquery()
 
 

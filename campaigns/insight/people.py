@@ -42,9 +42,9 @@ _PEOPLE = f"""
 _ORDERS = """
     create temporary table report_orders on commit drop as
     select o.customer_id, o.order_id, coalesce(p.currency, '') as currency, min(o.ordered_at) as at,
-           sum(o.quantity * coalesce(o.unit_price, 0)) as value
+           sum((o.quantity - o.returned) * coalesce(o.unit_price, 0)) as value
     from order_lines o join products p on p.id = o.product_id
-    where o.ordered_at <= :now
+    where o.ordered_at <= :now and o.returned < o.quantity
       and o.customer_id in (select customer_id from report_people where mailed or holdout or treated)
     group by 1, 2, 3"""
 _SPAN = (

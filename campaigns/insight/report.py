@@ -120,10 +120,11 @@ _UNSUBSCRIBES = (
     "where campaign_id = :campaign_id and name = 'unsubscribed'"
 )
 _ORDERS = """
-    select p.currency, count(distinct o.order_id) as orders, sum(o.quantity * o.unit_price) as revenue
+    select p.currency, count(distinct o.order_id) as orders, sum((o.quantity - o.returned) * o.unit_price) as revenue
     from sends s
     join order_lines o on o.customer_id = s.customer_id
      and o.ordered_at > s.sent_at and o.ordered_at <= s.sent_at + :window and o.ordered_at <= :now
+     and o.returned < o.quantity
     join products p on p.id = o.product_id
     where s.campaign_id = :campaign_id and s.status = 'sent'
     group by 1"""

@@ -25,9 +25,9 @@ _LINES = """
     select l.customer_id, l.product_id,
            case when l.order_id ~ '^[0-9]{1,18}$' then l.order_id::bigint else hashtextextended(l.order_id, 0) end
                as order_key,
-           (extract(epoch from l.ordered_at) / 86400)::float8 as day, l.quantity
+           (extract(epoch from l.ordered_at) / 86400)::float8 as day, l.quantity - l.returned as quantity
     from order_lines l join customers c on c.id = l.customer_id and c.erased_at is null
-    where l.quantity > 0 and l.ordered_at < coalesce(%(until)s::timestamptz, 'infinity')
+    where l.quantity > l.returned and l.ordered_at < coalesce(%(until)s::timestamptz, 'infinity')
 """
 _LINE_COLUMNS = {"customer_id": "i8", "product_id": "i8", "order_key": "i8", "day": "f8", "quantity": "i4"}
 # Who never ordered is not read. Of an address only its domain's keyed hash is known here, as a number.

@@ -28,7 +28,7 @@ _HISTORIES = """
     select customer_id, product_id,
            greatest(0, extract(epoch from %(now)s::timestamptz - max(ordered_at)) / 86400)::float8 as days_ago
     from order_lines
-    where customer_id = any(%(ids)s::bigint[]) and quantity > 0 and ordered_at <= %(until)s::timestamptz
+    where customer_id = any(%(ids)s::bigint[]) and quantity > returned and ordered_at <= %(until)s::timestamptz
     group by customer_id, product_id, order_id order by customer_id, product_id, days_ago
 """
 _HISTORY_COLUMNS = {"customer_id": "i8", "product_id": "i8", "days_ago": "f8"}
