@@ -8,6 +8,7 @@ by the same flows that people use; every line must work whatever other lines hav
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from sqlalchemy import select
 from web_story import Story, description, picture
@@ -15,7 +16,8 @@ from web_story import Story, description, picture
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT
 from campaigns.flows.askers import Asker
 from campaigns.models import Customer, Role
-from tests.shop import record_opens
+from tests.flows.flows_experiments import age_sends
+from tests.shop import record_opens, send_all
 
 Path = Callable[[Story], str]
 _READER = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
@@ -112,6 +114,24 @@ def _file(story: Story, *steps: str) -> str:
     return f"/console/imports/{known[name]}"
 
 
+def _tried(story: Story, status: str = "sending") -> int:
+    """A campaign that tries two subjects out, and of which some wait for a decision; or a draft of it."""
+    runtime, name = story.runtime, f"Tries subjects, {status}"
+    found = [one.id for one in runtime.overviews.campaigns()[0] if one.name == name]
+    if found:
+        return found[0]
+    pictures = {colour: picture("teal") for colour in ("neutral", "rain", "snow")}
+    arms = [{"name": "As written"}, {"name": "Plain", "value": "Autumn is here"}]
+    tried = {"factor": "subject", "arms": arms, "test_share": 0.5, "holdout": 0.1, "least_mails": 10}
+    number = runtime.campaigns.create(description(name) | {"experiment": tried}, pictures)
+    if status == "sending":
+        runtime.campaigns.approve(number, "a test")
+        send_all(runtime, number)
+        age_sends(runtime, number, timedelta(hours=6))
+        runtime.experiment_looks.look(number)
+    return number
+
+
 def _customer(story: Story) -> str:
     with story.runtime.db.transaction() as session:
         mailed = session.get_one(Customer, story.sends()[0].customer_id)
@@ -157,6 +177,9 @@ PAGES: dict[str, Path] = {
     "check": _checked,
     "check of what is sent": lambda story: f"/console/campaigns/{story.sent}/edit/check",
     "outbox": lambda story: "/console/outbox",
+    "experiment": lambda story: f"/console/campaigns/{_tried(story)}/experiment",
+    "experiment, none": lambda story: f"/console/campaigns/{story.sent}/experiment",
+    "experiment, set up": lambda story: f"/console/campaigns/{_tried(story, 'draft')}/edit/experiment",
     # schedule
     "schedule, when": lambda story: f"/console/campaigns/{story.draft}/edit/schedule",
     "calendar, month": lambda story: "/console/calendar",
