@@ -25,7 +25,7 @@ from campaigns.opentime.weather.weather import Condition, Weather
 _TEMPERATURES = -90.0, 60.0
 _WINDS = 0.0, 410.0
 # A fair sample of the customers (ix_customers_sample); in a small shop it is all of them.
-_LOOKED_AT = 5000
+_LOOKED_AT = 2000
 _IN_SAMPLE_ORDER = func.hashint8(Customer.id)
 _MOST_CITIES = 60
 

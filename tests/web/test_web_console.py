@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from web_story import COLOURS, CUSTOMERS, Story, description, picture
 
 from campaigns.audience.consent import why_allowed
@@ -149,6 +149,52 @@ class TestPreview:
         for mail in framed:
             own = mail.partition("<head>")[2]
             assert own.startswith('<meta http-equiv="Content-Security-Policy" content="script-src \'none\'')
+
+    def test_every_program_shows_the_mail_in_its_own_way(self, signed_in: FlaskClient, story: Story) -> None:
+        url = f"/console/campaigns/{story.sent}/preview"
+        plain = page(signed_in, url)
+        assert plain.count("<iframe") == 2
+        outlook = page(signed_in, f"{url}?client=outlook")
+        assert outlook.count("<iframe") == 1 and "Microsoft Word" in outlook
+        assert "border-radius" not in outlook.partition("srcdoc=")[2].partition("</iframe>")[0]
+        off = (
+            unescape(page(signed_in, f"{url}?client=images_off"))
+            .partition("srcdoc=")[2]
+            .partition("</iframe>")[0]
+        )
+        assert "<img" not in off and "Something made for the weather out there" in off
+        dark = page(signed_in, f"{url}?client=gmail&looks=dark")
+        assert "an approximation" in dark, "Gmail reads no dark rules"
+        assert "by the mail’s own rules" in page(signed_in, f"{url}?looks=dark")
+        assert page(signed_in, f"{url}?client=<b>&looks=<b>&arm=99").count("<iframe") == 2
+
+    def test_a_proxy_hides_the_place_and_an_old_address_still_says_so(
+        self, signed_in: FlaskClient, story: Story
+    ) -> None:
+        url = f"/console/campaigns/{story.sent}/preview?place=Oslo&weather=rain&"
+        for program in ("client=gmail", "requester=gmail_open"):
+            assert "place: <b>the customer’s home</b>" in " ".join(page(signed_in, url + program).split())
+        assert "place: <b>where the mail is opened</b>" in " ".join(page(signed_in, url).split())
+
+    def test_only_what_changes_is_fetched_when_the_page_asks_for_it(
+        self, signed_in: FlaskClient, story: Story
+    ) -> None:
+        url = f"/console/campaigns/{story.sent}/preview?weather=snow"
+        part = signed_in.get(url, headers={"X-Preview-Part": "1"})
+        html = part.get_data(as_text=True)
+        assert html.lstrip().startswith('<div id="shown-part"') and "<form" not in html
+        assert story.runtime.settings.public_url in html.partition("data-origins=")[2][:200]
+        assert part.headers["Vary"].count("X-Preview-Part") == 1
+
+    def test_who_has_no_address_can_be_looked_at_and_is_held_back(
+        self, signed_in: FlaskClient, story: Story
+    ) -> None:
+        with story.runtime.db.transaction() as session:
+            session.add(Customer(external_id="without-address", first_name="Nobody"))
+        html = page(signed_in, f"/console/campaigns/{story.sent}/preview?other=without-address")
+        with story.runtime.db.transaction() as session:
+            session.execute(delete(Customer).where(Customer.external_id == "without-address"))
+        assert "would not get this mail" in html
 
     def test_looking_counts_nothing(self, signed_in: FlaskClient, story: Story) -> None:
         html = page(signed_in, f"/console/campaigns/{story.sent}/preview?weather=snow")

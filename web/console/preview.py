@@ -104,7 +104,8 @@ def preview(number: int) -> ResponseReturnValue:
     samples = sample_customers(runtime(), number)
     asked = Asked.of_request(samples[0].external_id if samples else "")
     mail, problem = composed(number, asked)
-    origins = picture_origins(mail.letter.rendered.html, runtime().settings.public_url) if mail else set()
+    html = mail.letter.rendered.html if mail else ""
+    origins = picture_origins(html, runtime().settings.public_url) if mail else set()
     context = {
         "campaign": campaign,
         "samples": samples,
@@ -112,12 +113,12 @@ def preview(number: int) -> ResponseReturnValue:
         "problem": problem.message if problem else "",
         "neighbours": _neighbours(asked, samples),
         "origins": " ".join(sorted(origins)),
-        **(_shown(number, asked, mail) if mail else {"preview": None}),
+        **(_shown(number, asked, mail, html) if mail else {"preview": None}),
     }
     if request.headers.get(_PART):
-        html = render_template("console/_preview_shown.html", **context)
+        shown = render_template("console/_preview_shown.html", **context)
     else:
-        html = render_template(
+        shown = render_template(
             "console/preview.html",
             weathers=WEATHERS,
             WEATHER_WORDS=WEATHER_WORDS,
@@ -126,7 +127,7 @@ def preview(number: int) -> ResponseReturnValue:
             places=_cities(),
             **context,
         )
-    response = make_response(html, answer_for(problem).status if problem else 200)
+    response = make_response(shown, answer_for(problem).status if problem else 200)
     response.headers["Content-Security-Policy"] = policy_showing_mail(origins, scripts=True)
     response.headers["Vary"] = _PART
     return response
@@ -140,7 +141,10 @@ def composed(number: int, asked: Asked) -> tuple[Preview | None, TellThePerson |
         # What stands in a web address is kept in histories and logs.
         return None, BadInput("give the customer's number, not the address", where="customer")
     try:
-        return runtime().viewing.preview(number, asked.customer, asked.scene(), asked.arm_number), None
+        # Somebody waits, and preflight looks at the colours.
+        return runtime().viewing.preview(
+            number, asked.customer, asked.scene(), asked.arm_number, contrast=False
+        ), None
     except TellThePerson as error:
         return None, error
 
@@ -170,9 +174,9 @@ def _neighbours(asked: Asked, samples: list[Sample]) -> dict[str, str]:
     return found
 
 
-def _shown(number: int, asked: Asked, mail: Preview) -> dict[str, Any]:
+def _shown(number: int, asked: Asked, mail: Preview, html: str) -> dict[str, Any]:
     """What the page tells of a mail."""
-    html, program = mail.letter.rendered.html, asked.program
+    program = asked.program
     return {
         "preview": mail,
         "program": program,

@@ -99,7 +99,9 @@ def _page(
     here = runtime()
     editing = Editing.of(number, "check")
     tests = here.test_mails
-    samples = sample_customers(here, number) if _readable(number) else []
+    # A draft may have no audience yet.
+    readable = not any(missing.section == "audience" for missing in editing.missing)
+    samples = sample_customers(here, number) if readable and person().may(Role.AUTHOR) else []
     known = {sample.external_id for sample in samples}
     # A preview leads here with whom and what it shows.
     named, weather = (request.args.get(name, "")[:200] for name in ("customer", "weather"))
@@ -130,11 +132,6 @@ def _page(
     if problem is not None:
         page.status_code = answer_for(problem).status  # type: ignore[union-attr]
     return page
-
-
-def _readable(number: int) -> bool:
-    """Whether the audience can be looked at; a draft's may not be there yet."""
-    return not any(missing.section == "audience" for missing in runtime().drafts.complete(number))
 
 
 def _open_steps(editing: Editing) -> list[dict[str, Any]]:
