@@ -13,6 +13,7 @@ from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.errors import BadToken, Conflict
 from campaigns.core.tokens import Signer
+from campaigns.flows.audit import record
 from campaigns.flows.passwords import check_new, hashed, is_outdated, is_right
 from campaigns.flows.people import (
     FIRST_NAME,
@@ -41,7 +42,7 @@ class SigningIn:
         self._url = public_url
 
     def first_link(self) -> str | None:
-        """The link with which the first person comes in, or None once somebody has set a password.
+        """The link with which the first person comes in, or None once an admin has set a password.
 
         The first call makes the account; later calls, from any process, give the same link until it was used.
         """
@@ -56,6 +57,9 @@ class SigningIn:
     def awaits_first(self) -> bool:
         """Whether nobody has set a password yet, so that only the one-time link leads in."""
         with self._db.transaction() as session:
+            joined = select(ConsoleUser.id).where(ConsoleUser.password_hash != "").limit(1)
+            if session.scalar(joined) is not None:
+                return False
             nobody = session.scalar(select(ConsoleUser.id).limit(1)) is None
             return nobody or _first_account(session) is not None
 
@@ -101,8 +105,7 @@ class SigningIn:
             stored = user.password_hash if user and user.off_since is None else ""
         # Hashing takes a while on purpose: no connection is held meanwhile.
         if not is_right(stored, password):
-            if number is not None:
-                self._refused(number)
+            self._refused(number)
             return None
         return self._let_in(name, stored, hashed(password) if is_outdated(stored) else None)
 
@@ -151,11 +154,16 @@ class SigningIn:
         user.signed_in_at = self._clock.now()
         record_person(session, self._clock.now(), user.name, "person.signed_in", user, **detail)
 
-    def _refused(self, number: int) -> None:
+    def _refused(self, number: int | None) -> None:
+        # Also where there is nobody of this name, so that the answer takes as long. The name is not kept: it may
+        # be a password in the wrong field.
+        now, action = self._clock.now(), "person.sign_in_refused"
         with self._db.transaction() as session:
-            user = session.get(ConsoleUser, number)
+            user = session.get(ConsoleUser, number) if number is not None else None
             if user is not None:
-                record_person(session, self._clock.now(), _STRANGER, "person.sign_in_refused", user)
+                record_person(session, now, _STRANGER, action, user)
+            else:
+                record(session, now, _STRANGER, action)
 
     def _awaiting(self, session: Session, token: str) -> ConsoleUser:
         numbers = self._signer.verify(_FIRST, token)
@@ -166,8 +174,12 @@ class SigningIn:
 
 
 def _first_account(session: Session) -> ConsoleUser | None:
-    """The account that the first start made, while nobody has come in by it."""
-    joined = select(ConsoleUser.id).where(ConsoleUser.password_hash != "").limit(1)
+    """The account that the first start made, while no admin has come in."""
+    joined = (
+        select(ConsoleUser.id)
+        .where(ConsoleUser.password_hash != "", ConsoleUser.role == Role.ADMIN.value)
+        .limit(1)
+    )
     if session.scalar(joined) is not None:
         return None
     return session.scalar(

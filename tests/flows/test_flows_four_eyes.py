@@ -6,9 +6,11 @@ import pytest
 from flows_people import PASSWORD, token_of
 
 from campaigns.core.errors import NotAllowed
+from campaigns.flows.audit_log import AuditFilter
 from campaigns.flows.four_eyes import refuse_own_approval
 from campaigns.models import Campaign, Role
 from campaigns.runtime import Runtime
+from campaigns.sampleshop.shop import SampleFiles
 
 
 @pytest.fixture
@@ -56,6 +58,22 @@ def test_whoever_changed_it_last_is_an_author_too(staffed: Runtime) -> None:
 @pytest.mark.parametrize("by", ["cli", "api:shop", "scheduler", "Tove", "Nils"])
 def test_programs_and_who_may_not_approve_are_no_second_person(staffed: Runtime, by: str) -> None:
     assert "Ada, Per may" in refusal(staffed, by)
+
+
+def test_the_flow_asks_for_it_whatever_the_face(staffed: Runtime, shop: Runtime, sample: SampleFiles) -> None:
+    strict = Runtime(shop.settings.model_copy(update={"four_eyes": True}), shop.jobs)
+    strict.spam_judge = None
+    number = strict.campaigns.create_from_file(sample.campaign, by="Ola")
+    for by in ("Ola", "cli", "api:shop"):
+        with pytest.raises(NotAllowed):
+            strict.campaigns.approve(number, by)
+    assert strict.campaigns.status(number) == "draft"
+    strict.campaigns.approve(number, "Per")
+    assert strict.campaigns.status(number) in ("approved", "scheduled")
+    entries, _ = strict.audit_log.page(AuditFilter(subject=f"campaign {number}", action="campaign"))
+    assert ("Ola", "campaign.created") in {(entry.by, entry.action) for entry in entries}
+    assert ("Per", "campaign.approved") in {(entry.by, entry.action) for entry in entries}
+    strict.close()
 
 
 def test_where_nobody_is_left_an_admin_is_asked_for(runtime: Runtime) -> None:

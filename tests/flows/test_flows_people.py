@@ -165,6 +165,18 @@ def test_the_first_link_is_the_same_until_somebody_has_come(house: House) -> Non
         house.signing_in.check_first(token_of(link))
 
 
+def test_the_first_link_outlives_others_who_came_before_the_first_admin(house: House) -> None:
+    link = house.signing_in.first_link()
+    house.joined("Tove", Role.APPROVER)
+    assert link and house.signing_in.first_link() == link
+    assert house.signing_in.use_first(token_of(link), "Ola", PASSWORD).role == Role.ADMIN
+
+
+def test_a_guess_at_a_name_that_nobody_has_is_recorded_without_it(house: House) -> None:
+    assert house.signing_in.person_by_password("my password in the wrong field", "x") is None
+    assert house.recorded() == [("unknown", "person.sign_in_refused", "")]
+
+
 def test_what_is_done_to_accounts_is_recorded_by_number(house: House) -> None:
     house.joined("Ola")
     tove = house.joined("Tove", Role.AUTHOR)
