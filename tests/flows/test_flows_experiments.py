@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -22,7 +23,7 @@ from campaigns.flows.why import explain
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.flows.flows_experiments import age_sends, approved_with, click, draft_with, sends_of
-from tests.shop import send_all, send_on
+from tests.shop import Command, send_all, send_on
 
 THUNDERBIRD = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
 SUBJECTS = {
@@ -361,3 +362,15 @@ def test_the_offline_arm_asks_no_model(worded: Runtime, sample: SampleFiles) -> 
         ).all()
     writers = {(arm, writer) for arm, writer, _ in found}
     assert (1, "offline") in writers and (1, "model") not in writers and (0, "model") in writers
+
+
+def test_the_command_line_shows_and_decides(shop: Runtime, sample: SampleFiles, command: Command) -> None:
+    campaign_id = str(approved_with(shop, sample, {**SUBJECTS, "test_share": 0.5}))
+    send_all(shop, int(campaign_id))
+    status, out, _ = command("experiment", "show", campaign_id, "--now")
+    assert status == 0 and "Nothing is known yet" in out and "By name" in out
+    status, out, _ = command("experiment", "show", campaign_id, "--json")
+    assert status == 0 and json.loads(out)["waiting"] > 0 and "seed" not in json.loads(out)
+    assert command("experiment", "decide", campaign_id, "nobody")[0] == 1
+    assert command("experiment", "decide", campaign_id, "plain")[0] == 0
+    assert shop.experiments.show(int(campaign_id))["decision"]["by"] == "cli"
