@@ -138,6 +138,25 @@ def _customer(story: Story) -> str:
         return f"/console/customers/{mailed.external_id}"
 
 
+def _keys(story: Story) -> str:
+    """One that works and one that has ended."""
+    keys = story.runtime.api_keys
+    for name in {"axe", "axe, ended"} - {one["name"] for one in keys.list()}:
+        keys.create(name, ["read"])
+    keys.revoke("axe, ended")
+    return "/console/api-keys"
+
+
+def _webhook(story: Story) -> str:
+    """With a delivery that waits."""
+    hooks = story.runtime.webhooks
+    known = [one["id"] for one in hooks.list()]
+    if not known:
+        known = [hooks.create("https://shop.example/hooks", ["mail.clicked"], "a test").number]
+        hooks.test(known[0], "a test")
+    return f"/console/webhooks/{known[0]}"
+
+
 PAGES: dict[str, Path] = {
     # audience
     "segments": _segments,
@@ -187,6 +206,11 @@ PAGES: dict[str, Path] = {
     "calendar, list": lambda story: "/console/calendar?view=list",
     "progress": lambda story: f"/console/campaigns/{story.sent}/progress",
     "what went wrong": lambda story: f"/console/campaigns/{story.sent}/troubles",
+    # api
+    "API keys": _keys,
+    "webhooks": lambda story: _webhook(story) and "/console/webhooks",
+    "webhook": _webhook,
+    "what the API can do": lambda story: "/api/v1/docs",
 }
 """Pages that ask for a sign-in; looked at by an admin."""
 
