@@ -17,9 +17,11 @@ from pydantic_core import PydanticUndefined
 from campaigns.cli import Kind, cli
 from campaigns.copywriting.brief import parse_brief
 from campaigns.core.settings import Settings
+from campaigns.delivery.causes import CAUSES
 from campaigns.delivery.relay_plan import load_relay_plan
 from campaigns.delivery.terms import DeliveryTerms
 from campaigns.flows.definition import check_campaign
+from campaigns.flows.recurrence import Recurrence
 from campaigns.insight.experiment_terms import FACTORS
 from campaigns.models import SendStatus, schema
 from campaigns.runtime import Runtime
@@ -93,6 +95,23 @@ def test_the_delivery_table_belongs_into_the_campaign_file() -> None:
     assert described.delivery.weight == 3
     assert described.delivery.local_time == time(9)
     assert described.delivery.quiet_hours == (time(21), time(8))
+
+
+def test_the_series_belongs_into_the_campaign_file() -> None:
+    series = tomllib.loads(FILES["[series]"])
+    described = check_campaign(tomllib.loads(FILES["tea/tea.toml"]) | series, where="README.md")
+    assert described.series is not None
+    assert described.series.words == (
+        "every 2 weeks on Monday and Thursday at 09:00 (Europe/Oslo), until 30 Jun 2027, nobody again within 7 days"
+    )
+    named = set(re.findall(r"\b[a-z_]+\b", FILES["[series]"]))
+    assert set(Recurrence.model_fields) <= named, "the README names every key"
+
+
+def test_the_causes_of_failures_are_those_of_the_table() -> None:
+    rows = re.findall(r"^\| (`.*`) \| (yes|no)", section("Progress, errors, trying again"), re.M)
+    named = {key: again == "yes" for keys, again in rows for key in re.findall(r"`(\w+)`", keys)}
+    assert named == {key: cause.may_retry for key, cause in CAUSES.items()}
 
 
 def test_the_experiment_belongs_into_the_campaign_file() -> None:

@@ -28,8 +28,8 @@ STAGES = (
 
 # In the order of an index each (models/send.py), so that each is one look.
 _WAITING = """
-    select exists (select 1 from sends where campaign_id = %(campaign)s and status = 'planned'
-                   and not_before is null),
+    select (select id from sends where campaign_id = %(campaign)s and status = 'planned'
+            and not_before is null order by campaign_id, id limit 1) is not null,
            (select not_before from sends where campaign_id = %(campaign)s and status = 'planned'
             and not_before is not null order by campaign_id, not_before, id limit 1),
            (select not_before from sends where campaign_id = %(campaign)s and status = 'planned'
