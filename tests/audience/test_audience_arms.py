@@ -36,7 +36,7 @@ def test_sql_and_python_sort_customers_alike(session: UnitOfWork, shares: Shares
     number = column("n", BigInteger)
     numbers = func.generate_series(1, 3000).table_valued(number).render_derived()
     found = session.execute(select(numbers.c.n, shares.arm(numbers.c.n))).all()
-    assert {n: arm for n, arm in found} == {n: shares.arm_of(n) for n in range(1, 3001)}
+    assert dict(map(tuple, found)) == {n: shares.arm_of(n) for n in range(1, 3001)}
 
 
 def test_arms_are_as_big_as_asked_for() -> None:

@@ -97,6 +97,13 @@ def test_only_an_approver_chooses_and_only_once(
     assert signed_in.post(f"{url}/decide", data={"arm": "0"}).status_code in (400, 409)
 
 
+def test_templates_are_offered(signed_in: FlaskClient, story: Story) -> None:
+    number = campaign(story, None)
+    url = f"/console/campaigns/{number}/edit/experiment"
+    signed_in.post(url, data={"factor": "template", "version": "0"})
+    assert "As the campaign has it" in page(signed_in, url)
+
+
 def test_a_campaign_that_tries_nothing_says_so(signed_in: FlaskClient, story: Story) -> None:
     html = page(signed_in, f"/console/campaigns/{campaign(story, None)}/experiment")
     assert "Nothing is tried out" in html and "/edit/experiment" in html

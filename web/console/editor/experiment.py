@@ -63,7 +63,6 @@ def _page(editing: Editing) -> ResponseReturnValue:
         arms=shown,
         choices=choices,
         terms=terms,
-        templates=len(choices) if factor == "template" else 0,
         size=_size(number, terms),
         effect=_percent("effect", 20),
         with_arms=factor not in ("", "none"),
@@ -97,11 +96,8 @@ def _choices(campaign: Campaign, value: dict[str, Any]) -> list[tuple[str, str]]
     if factor == "copy":
         return _COPY
     if factor == "template":
-        names = sorted(runtime().templates()) if hasattr(runtime(), "templates") else [campaign.template]
-        return [
-            ("", "As the campaign has it"),
-            *((name, name) for name in names if name != campaign.template),
-        ]
+        others = [(one.folder, one.name) for one in installed_templates() if one.folder != campaign.template]
+        return [("", "As the campaign has it"), *others]
     if factor == "picks":
         known = {json.dumps(terms, sort_keys=True): words for terms, words in _PICKS}
         for row in value.get("arms") or []:
