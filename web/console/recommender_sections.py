@@ -166,16 +166,8 @@ def _served(segments: Sequence[Mapping[str, Any]]) -> Section:
     rows, drawn = [], []
     for row in segments:
         name = f"{_KINDS.get(row['by'], row['by'])}: {row['group']}"
-        said = (
-            "best-sellers would serve them better"
-            if row["worse_than_best_sellers"]
-            else "behind the others"
-            if row["served_worse"]
-            else "no difference beyond chance, or ahead"
-        )
-        rows.append(
-            [name, row["customers"], row["ndcg@10"], row["against_others"], row["against_best_sellers"], said]
-        )
+        figures = (row[key] for key in ("customers", "ndcg@10", "against_others", "against_best_sellers"))
+        rows.append([name, *figures, _verdict_on(row)])
         apart = row["against_others"]
         drawn.append(Estimate(name, apart["mean"], apart["low"], apart["high"], f"{apart['mean']:+.3f}"))
     told = "; ".join(f"{each.label}: {each.text}" for each in drawn)
@@ -217,6 +209,12 @@ def _served(segments: Sequence[Mapping[str, Any]]) -> Section:
         ),
         lead,
     )
+
+
+def _verdict_on(row: Mapping[str, Any]) -> str:
+    if row["worse_than_best_sellers"]:
+        return "best-sellers would serve them better"
+    return "behind the others" if row["served_worse"] else "no difference beyond chance, or ahead"
 
 
 def _changed(one: Judged) -> Section:
