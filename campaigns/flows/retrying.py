@@ -24,6 +24,7 @@ from campaigns.flows.audit import record
 from campaigns.flows.counters import add_counts
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.troubles import CODE, REASON, TroubleKeeping
+from campaigns.flows.webhook_walks import look_again
 from campaigns.models import CampaignStatus, Retry, SendStatus
 
 log = get_logger(__name__)
@@ -160,6 +161,7 @@ class Retrying:
         if campaign.status == CampaignStatus.SENDING:
             session.after_commit(lambda: self._jobs.send(_HINTS))
         add_counts(session, campaign_id, {SendStatus.FAILED: -len(ids), SendStatus.PLANNED: len(ids)})
+        look_again(session, campaign_id, ids, now)
         return ids
 
     def orders(self, campaign_id: int, most: int = 20) -> list[RetryOrder]:

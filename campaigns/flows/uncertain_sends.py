@@ -11,6 +11,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from campaigns.flows.counters import add_counts
+from campaigns.flows.webhook_walks import look_again
 from campaigns.models import ResolutionVerdict, ResolvedBy, SendResolution, SendStatus
 from campaigns.models.send import TRANSITIONS
 
@@ -127,6 +128,8 @@ class Resolver:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._moved: Counter[tuple[int, SendStatus]] = Counter()
+        self._anew: dict[int, list[int]] = {}
+        self._at: datetime | None = None
 
     def move(self, resolution: Resolution, reason: str, reply: str = "", at: datetime | None = None) -> bool:
         """Resolve one send; False when somebody else has meanwhile.
@@ -142,6 +145,8 @@ class Resolver:
         self._session.execute(_MOVE, {**where, **values})
         self.note(resolution)
         self._moved[resolution.campaign_id, target] += 1
+        self._anew.setdefault(resolution.campaign_id, []).append(resolution.send_id)
+        self._at = resolution.at
         return True
 
     def note(self, resolution: Resolution) -> None:
@@ -159,5 +164,8 @@ class Resolver:
             tally[target] += n
         for campaign_id, change in sorted(deltas.items()):
             add_counts(self._session, campaign_id, change)
+            if self._at is not None:
+                look_again(self._session, campaign_id, self._anew.get(campaign_id, []), self._at)
         self._moved.clear()
+        self._anew.clear()
         return tally

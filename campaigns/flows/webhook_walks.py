@@ -76,8 +76,11 @@ def walk_on(session: Session, now: datetime, wanted: Collection[str]) -> list[To
 def look_again(session: Session, campaign_id: int, send_ids: Sequence[int], now: datetime) -> None:
     """These mails are on their way anew, though their end was told: tell their next one as well."""
     head = select(WebhookWalk).where(WebhookWalk.campaign_id == campaign_id, WebhookWalk.part == 0)
-    if send_ids and session.scalar(head.with_for_update()) is not None:
-        _keep_open(session, campaign_id, sorted(send_ids), now)
+    walk = session.scalar(head.with_for_update()) if send_ids else None
+    # Those behind it are told when the walk comes to them.
+    told = sorted(one for one in send_ids if walk is not None and one <= walk.up_to)
+    for start in range(0, len(told), PART):
+        _keep_open(session, campaign_id, told[start : start + PART], now)
 
 
 def forget_walks(session: Session) -> None:
