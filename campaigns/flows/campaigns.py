@@ -9,8 +9,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from campaigns.audience.contact import ContactTerms
-from campaigns.audience.freezing import FrozenAudience, audience_page, estimate_audience
 from campaigns.audience.segment_references import put_in
 from campaigns.audience.segments import parse_segment
 from campaigns.compose.template import load_template
@@ -36,6 +34,7 @@ from campaigns.flows.four_eyes import refuse_own_approval
 from campaigns.flows.hosting import keep_pictures
 from campaigns.flows.plans import get_campaign
 from campaigns.flows.preflight_report import PreflightReport
+from campaigns.flows.reach import count_audience, refuse_nobody
 from campaigns.flows.self_pause import BY
 from campaigns.flows.series import begin_series, end_series
 from campaigns.flows.starting import refuse_if_it_comes_again, refuse_if_over, start_of
@@ -139,7 +138,9 @@ class Campaigns:
         with self._db.transaction() as session:
             brief, brief_name, brief_version = resolve_brief(session, description.brief)
             check_terms(session, self._shop, description.picking)
-            experiment, of_arms = arms_described(session, description, slots, brief, read_file, self._shop, now)
+            experiment, of_arms = arms_described(
+                session, description, slots, brief, read_file, self._shop, now
+            )
             keep_pictures(session, pictures | of_arms)
             campaign = Campaign(
                 **description.model_dump(include=_AS_WRITTEN),
@@ -184,7 +185,7 @@ class Campaigns:
                 check_budget(CopyTerms.from_json(campaign.copy), self._prices)
                 refuse_open_samples(session, campaign)
                 refuse_arms_without_model(campaign, self._writer() != OFFLINE)
-                self._refuse_nobody(session, campaign)
+                refuse_nobody(session, campaign, self._cap, self._clock.now())
         # Mails are written and pages asked for meanwhile, so no transaction is open.
         if draft and self._preflight is not None:
             self._preflight(campaign_id).refuse_errors()
@@ -300,19 +301,6 @@ class Campaigns:
             told = {"why": why} if why else None
             record(session, transition.at, by, f"campaign.{done}", f"campaign {campaign.id}", told)
 
-    def _refuse_nobody(self, session: UnitOfWork, campaign: Campaign) -> None:
-        """One customer is enough; only where there is none it is counted why."""
-        terms, segment = ContactTerms.of(campaign, self._cap), parse_segment(campaign.segment)
-        if audience_page(session, terms, segment, self._clock.now(), after=0, limit=1):
-            return
-        why = self._estimate(session, campaign).held_back or "the segment is empty"
-        raise Refused(f"campaign {campaign.id} would reach nobody: {why}")
-
-    def _estimate(self, session: UnitOfWork, campaign: Campaign) -> FrozenAudience:
-        """Whom it would reach if it started now."""
-        terms = ContactTerms.of(campaign, self._cap)
-        return estimate_audience(session, terms, parse_segment(campaign.segment), self._clock.now())
-
     def status(self, campaign_id: int) -> str:
         """The campaign's status."""
         with self._db.transaction() as session:
@@ -379,14 +367,9 @@ class Campaigns:
     def count(self, campaign_id: int) -> dict[str, Any]:
         """Whom it would reach now, counted one by one: seconds, where there are millions of customers."""
         with self._db.transaction() as session:
-            audience = self._estimate(session, get_campaign(session, campaign_id))
+            row = get_campaign(session, campaign_id)
+            audience = count_audience(session, row, self._cap, self._clock.now())
         return {"planned": audience.planned, "held_back": audience.held_back, "exact": True}
-
-    def list(self) -> list[dict[str, Any]]:
-        """All campaigns, newest first: number, name, status, counts, times."""
-        with self._db.transaction() as session:
-            rows = session.scalars(select(Campaign).order_by(Campaign.id.desc())).all()
-            return summaries(session, rows)
 
     def page(
         self, status: str = "", search: str = "", before: int | None = None, size: int = 25
@@ -397,3 +380,9 @@ class Campaigns:
         """
         with self._db.transaction() as session:
             return page_of(session, status, search, before, size)
+
+    def list(self) -> list[dict[str, Any]]:
+        """All campaigns, newest first: number, name, status, counts, times."""
+        with self._db.transaction() as session:
+            rows = session.scalars(select(Campaign).order_by(Campaign.id.desc())).all()
+            return summaries(session, rows)

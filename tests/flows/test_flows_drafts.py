@@ -220,7 +220,7 @@ def test_what_is_approved_is_what_was_looked_at(
 
     flow = runtime.campaigns
     monkeypatch.setattr(flow, "_preflight", run)
-    monkeypatch.setattr(flow, "_refuse_nobody", lambda *_: None)
+    monkeypatch.setattr("campaigns.flows.campaigns.refuse_nobody", lambda *_: None)
     monkeypatch.setattr("campaigns.flows.campaigns.refuse_open_samples", lambda *_: None)
     with pytest.raises(Conflict, match="changed while"):
         flow.approve(full, "Ola")

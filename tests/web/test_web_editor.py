@@ -33,7 +33,7 @@ class Form:
             re.findall(r'<input type="hidden" name="(version)" value="(\d+)"', self.page)
         )
 
-    def post(self, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+    def post(self, headers: Any = None, **fields: Any) -> TestResponse:
         """Press a button."""
         data = {**self.fields, **{name.replace("__", "."): value for name, value in fields.items()}}
         return self.client.post(self.url, data=data, headers=headers or {})
@@ -46,7 +46,7 @@ def begin(client: FlaskClient, name: str) -> int:
     return int(re.findall(r"campaigns/(\d+)/edit/audience", answer.location)[0])
 
 
-BRIEF = {
+BRIEF: dict[str, Any] = {
     "source": "own", "goal": "Get people into the snow.", "languages": ["en", "de"], "cta_url": f"{SITE}/snow",
     "max_minutes": "60", "fallback_limit": "30", "variants": "1",
 }  # fmt: skip
@@ -54,7 +54,7 @@ BRIEF = {
 
 def test_a_campaign_is_made_from_nothing_to_approval(signed_in: FlaskClient, story: Story) -> None:
     number = begin(signed_in, "Snow week")
-    audience = {"name": "Snow week", "source": "all", "kind": "marketing", "topic": "Snow"}
+    audience: dict[str, Any] = {"name": "Snow week", "source": "all", "kind": "marketing", "topic": "Snow"}
     audience |= {
         "sender": "Fjell & Fern <hello@fjellandfern.example>",
         "postal_address": "Storgata 12, Tromsø",
@@ -68,7 +68,7 @@ def test_a_campaign_is_made_from_nothing_to_approval(signed_in: FlaskClient, sto
     Form(signed_in, number, "template").post(template="outdoor", then="stay")
     answer = Form(signed_in, number, "template").post(template="outdoor", do="slot-add:hero")
     assert answer.location.endswith("/edit/template#slots.0")
-    hero = {
+    hero: dict[str, Any] = {
         "slots.0.name": "hero", "slots.0.kind": "picture", "slots.0.width": "1200", "slots.0.height": "600",
         "slots.0.alt": "Outdoors", "slots.0.default.link": SITE, "slots.0.expired.link": SITE,
         "slots.0.rules.0.link": f"{SITE}/snow", "slots.0.rules.0.when.weather": ["snow"], "template": "outdoor",

@@ -102,7 +102,7 @@ class Editing:
         response.status_code = 409 if self.theirs else 200
         return response
 
-    def save(self, value: dict[str, Any], anchor: str = "", **query: str) -> ResponseReturnValue | None:
+    def save(self, value: dict[str, Any], anchor: str = "", **query: Any) -> ResponseReturnValue | None:
         """Keep what was typed, and say where to go on; None: show the page again, somebody else was faster.
 
         A button that stays goes back to `anchor` on the same page, with `query` in its address.
