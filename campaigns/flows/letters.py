@@ -139,9 +139,7 @@ class Letters:
             test=True,
         )
         message = build_message(plan.template.render_for_wire(content), envelope, self._clock, self._dkim)
-        return Letter(
-            identity, self._return_path(plan, facts.ref), subject, message, content, plan.template
-        )
+        return Letter(identity, self._return_path(plan, facts.ref), subject, message, content, plan.template)
 
     def drafts(self, plan: CampaignPlan, many: Iterable[LetterFacts]) -> list[LetterDraft | Exception]:
         """The mails as `write` makes them, but for their signatures; an exception in place of what failed.
