@@ -122,7 +122,7 @@ class _Limits:
 
     def forget(self, limit: str, subject: str, *key: str) -> None:
         if not self.limiter.enabled:
-            return True
+            return
         counted = (subject, hashed(*key))
         for item in parse_many(limit):
             self._own.clear(item, *counted)

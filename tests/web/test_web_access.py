@@ -98,7 +98,8 @@ def test_a_change_of_role_counts_from_the_next_request(app: Flask, admin: FlaskC
 def test_every_entry_of_the_menus_and_every_tab_leads_somewhere(app: Flask) -> None:
     for entry in (*MAIN, *PERSONAL):
         assert entry.endpoint in app.view_functions, entry
-        assert any(entry.endpoint.startswith(f"{room}.") for room in entry.rooms), entry
+        own = [entry.endpoint.startswith(f"{room}.") for room in entry.rooms]
+        assert any(own) or not own, entry  # what leads out of the console has no rooms here
     for tab in TABS:
         assert tab.endpoint in app.view_functions, tab
 
