@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from campaigns.compose.dkim import DkimSigner
 from campaigns.compose.header_fields import bare_address, date_of, header_words, identifier, mailbox
-from campaigns.compose.mime import assembled
 from campaigns.compose.message_template import MessageContent
+from campaigns.compose.mime import assembled
 from campaigns.compose.notices import RenderedNotice
 from campaigns.compose.quoted import quoted
 from campaigns.compose.template import WireMail

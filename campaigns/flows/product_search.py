@@ -17,7 +17,9 @@ class ProductSearch:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def page(self, search: str = "", after: str = "", size: int = 50) -> tuple[list[dict[str, Any]], str | None]:
+    def page(
+        self, search: str = "", after: str = "", size: int = 50
+    ) -> tuple[list[dict[str, Any]], str | None]:
         """Some products by sku, those behind `after`, and the sku behind which the next page begins; None: no more.
 
         `search` is a part of the title, or the beginning of a sku.
