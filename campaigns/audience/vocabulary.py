@@ -35,9 +35,9 @@ class Vocabulary:
 def vocabulary_of(session: Session) -> Vocabulary:
     """What occurs now."""
     sample = sample_of(session, _SAMPLE)
-    people = select(Customer.id).where(
-        Customer.erased_at.is_(None), func.hashint8(Customer.id) <= sample.bound
-    )
+    people = select(Customer.id).where(Customer.erased_at.is_(None))
+    if not sample.everybody:
+        people = people.where(Customer.id.in_(sample.ids))
     language = func.split_part(func.lower(Customer.locale), "_", 1)
     tag = func.unnest(Customer.tags)
     return Vocabulary(

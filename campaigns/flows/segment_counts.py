@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
-from sqlalchemy import delete, func, or_, select, text, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -167,7 +167,7 @@ class SegmentCounts:
                 return None
             people = self._people(session, [(int(number), str(why)) for number, why in row.samples])
             judged = Judged(row.planned or 0, row.held_back or {})
-            look = _look(digest, judged, Sample(0, 1.0), people, row.counted_at)
+            look = _look(digest, judged, Sample((), 1.0), people, row.counted_at)
             return replace(look, failed=row.failed, waiting=row.counted_at < now - FRESH)
 
     def work(self) -> int:
@@ -218,7 +218,7 @@ class SegmentCounts:
         with self._db.transaction() as session:
             _ask(session, digest, rules, terms, now)
         self._keep(digest, judged, "")
-        return _look(digest, judged, Sample(0, 1.0), people, now)
+        return _look(digest, judged, Sample((), 1.0), people, now)
 
     def _keep(self, digest: str, judged: Judged | None, failed: str) -> None:
         values: dict[str, Any] = {"counted_at": self._clock.now(), "lease_until": None, "failed": failed}
@@ -234,8 +234,6 @@ class SegmentCounts:
         rules = self._put_in(rules)
         segment = parse_segment(rules)
         with self._db.transaction() as session:
-            # A question of some milliseconds is not worth compiling, whatever PostgreSQL guesses of its cost.
-            session.execute(text("set local jit = off"))
             sample = sample_of(session, FIRST_LOOK)
             began = time.monotonic()
             judged = judge_sample(session, terms, segment, now, sample, few)
