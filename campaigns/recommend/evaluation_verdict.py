@@ -93,7 +93,9 @@ def _on_segments(rows: list[dict[str, Any]]) -> list[str]:
     if behind:
         words.append(f"Served worse than the others beyond chance: {', '.join(behind)}.")
     if rows and not harmed and not behind:
-        words.append("No country, language, tenure or number of orders is served worse than the others beyond chance.")
+        words.append(
+            "No country, language, tenure or number of orders is served worse than the others beyond chance."
+        )
     return words
 
 

@@ -15,7 +15,7 @@ from campaigns.flows.report_keeping import Kept
 from campaigns.insight.report import summarised_report
 from campaigns.models import Role
 from web.console.access import requires
-from web.console.mailview import picture_origins, without_opens
+from web.console.mailview import in_frame, picture_origins, without_opens
 from web.console.report_heat import heated
 from web.console.report_sections import funnel_section, report_sections, totals_sections
 from web.console.standing import standing_of
@@ -76,7 +76,8 @@ def heat(number: int) -> ResponseReturnValue:
     if kept.report["sample_send"] and kept.dropped_at is None:
         token = here.signer.sign("view", number, kept.report["sample_send"])
         try:
-            html = heated(without_opens(here, here.viewing.in_browser(token)), here, kept.report["clicks"])
+            mail = without_opens(here, here.viewing.in_browser(token))
+            html = in_frame(heated(mail, here, kept.report["clicks"]))
         except TellThePerson as error:
             why = f"The mail that stood for the others cannot be shown: {error.message}."
     answer = Response(
@@ -89,7 +90,7 @@ def heat(number: int) -> ResponseReturnValue:
             table=table_named(_sections(number, kept), "places"),
         )
     )
-    answer.headers["Content-Security-Policy"] = policy_showing_mail(picture_origins(html))
+    answer.headers["Content-Security-Policy"] = policy_showing_mail(picture_origins(html), scripts=True)
     return answer
 
 
