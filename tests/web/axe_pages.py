@@ -14,6 +14,7 @@ from sqlalchemy import select
 from web_story import Story, description, picture
 
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT
+from campaigns.delivery.capture import list_captured
 from campaigns.flows.askers import Asker
 from campaigns.models import Customer, Role
 from tests.flows.flows_experiments import age_sends
@@ -157,6 +158,11 @@ def _webhook(story: Story) -> str:
     return f"/console/webhooks/{known[0]}"
 
 
+def _captured(story: Story) -> str:
+    mail = list_captured(story.runtime.settings.captured_mail, limit=1)[0]
+    return f"/console/outbox/{mail.message_id.strip('<>')}"
+
+
 PAGES: dict[str, Path] = {
     # audience
     "segments": _segments,
@@ -196,6 +202,13 @@ PAGES: dict[str, Path] = {
     "check": _checked,
     "check of what is sent": lambda story: f"/console/campaigns/{story.sent}/edit/check",
     "outbox": lambda story: "/console/outbox",
+    "a captured mail": _captured,
+    # editor
+    "a new campaign": lambda story: "/console/campaigns/new",
+    "edit, audience": lambda story: f"/console/campaigns/{story.draft}/edit/audience",
+    "edit, picks": lambda story: f"/console/campaigns/{story.draft}/edit/picks",
+    "edit, brief": lambda story: f"/console/campaigns/{story.draft}/edit/brief",
+    "edit, template": lambda story: f"/console/campaigns/{story.draft}/edit/template",
     "experiment": lambda story: f"/console/campaigns/{_tried(story)}/experiment",
     "experiment, none": lambda story: f"/console/campaigns/{story.sent}/experiment",
     "experiment, set up": lambda story: f"/console/campaigns/{_tried(story, 'draft')}/edit/experiment",

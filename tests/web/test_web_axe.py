@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pyotp
 import pytest
 from axe_pages import OPEN_PAGES, PAGES
 from axe_playwright_python.sync_playwright import Axe
@@ -108,6 +109,51 @@ def test_everybody_can_use(
         assert complaints(page) == []
     finally:
         page.close()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_pages_that_are_shown_once(
+    look: str, contexts: dict[tuple[str, bool], BrowserContext], browser: Browser, origin: str, story: Story
+) -> None:
+    """An invitation, its password, a second factor, its recovery codes, and the question for a code."""
+    name = f"Kari, {look}"
+    admin = contexts[look, True].new_page()
+    admin.goto(f"{origin}/console/people")
+    admin.get_by_label("Name", exact=True).fill(name)
+    admin.get_by_role("button", name="Make a link").click()
+    assert complaints(admin) == []
+    link = admin.locator("code.once").inner_text()
+    admin.close()
+    width, height, scheme = LOOKS[look]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    page.goto(link)
+    assert complaints(page) == []
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("The same again").fill(PASSWORD)
+    page.get_by_role("button", name="Open the console").click()
+    page.goto(f"{origin}/console/account/second-factor")
+    page.get_by_text("No camera?").click()
+    phone = pyotp.TOTP(page.locator("code.once").inner_text().replace(" ", ""))
+    page.get_by_label("The code that the app shows").fill(phone.now())
+    page.get_by_role("button", name="Turn it on").click()
+    assert page.locator(".codes li").count() == 10
+    assert complaints(page) == []
+    page.goto(f"{origin}/console/account")
+    assert complaints(page) == []
+    context.clear_cookies()
+    page.goto(f"{origin}/console/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Code").fill("000000")
+    page.get_by_role("button", name="Sign in").click()
+    assert "does not fit" in page.locator(".problem").inner_text()
+    assert complaints(page) == []
+    context.close()
 
 
 def test_a_fault_would_be_found(contexts: dict[tuple[str, bool], BrowserContext], origin: str) -> None:
