@@ -125,10 +125,6 @@ class ReportKeeping:
             record(session, now, by, "report.asked_for", f"campaign {campaign_id}")
             session.after_commit(self._jobs.make_reports)
 
-    def hint(self) -> None:
-        """Somebody looks at a page whose report is still to come."""
-        self._jobs.make_reports()
-
     def work(self, seconds: float = 60.0) -> int:
         """Make reports that are due, for so long; returns how many were made. For workers."""
         began, made = time.monotonic(), 0
