@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -95,16 +95,6 @@ class ReportKeeping:
             if row is None or row.body is None:
                 return Kept(None, None, begun, campaign.sends_dropped_at)
             return Kept(row.body, row.made_at, row.asked_at is not None, campaign.sends_dropped_at)
-
-    def some(self, campaign_ids: Sequence[int]) -> dict[int, Kept]:
-        """Those of several campaigns that are kept, by number."""
-        with self._db.transaction() as session:
-            rows = session.scalars(
-                select(KeptReport).where(
-                    KeptReport.campaign_id.in_(campaign_ids), KeptReport.body.is_not(None)
-                )
-            )
-            return {row.campaign_id: Kept(row.body, row.made_at) for row in rows}
 
     def ask(self, campaign_id: int, by: str) -> None:
         """Have the report made anew by a worker. Nothing happens where its sends are not kept any more.
