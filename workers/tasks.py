@@ -125,9 +125,9 @@ def sweep() -> None:
     """Find what was lost on the way."""
     here = runtime()
     here.unsubscribing.catch_up()
-    here.series.run_due()  # before the sweep, which starts what is due
     here.recovery.sweep()
     here.self_pause.run()
+    here.series.run_due()  # the next sweep starts what it makes
 
 
 @shared_task(name="tailormail.provider_payloads")

@@ -121,10 +121,11 @@ class SeriesRuns:
             if series.next_at is None or series.next_at > now:
                 return None
             try:
-                return self._make(session, series, now)
-            except TellThePerson as error:
+                with session.begin_nested():
+                    return self._make(session, series, now)
+            except (TellThePerson, ValueError) as error:
                 # One that cannot be read must neither stop the others nor be tried every second.
-                log.error("series_stopped", campaign_id=series_id, why=error.message)
+                log.error("series_stopped", campaign_id=series_id, why=getattr(error, "message", str(error)))
                 series.state, series.changed_by, series.changed_at = SeriesState.PAUSED.value, SCHEDULER, now
                 return None
 

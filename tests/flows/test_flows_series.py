@@ -181,12 +181,16 @@ def test_paused_it_makes_nothing_and_resumed_it_makes_nothing_up(
 def test_one_that_cannot_be_read_does_not_stop_the_others(
     db: Database, runs: SeriesRuns, clock: FixedClock, begun: Callable[..., int]
 ) -> None:
-    broken, sound = begun(), begun()
+    broken, odd, sound = begun(), begun(zone=""), begun()
     with db.transaction() as session:
         get_campaign(session, broken).recurrence = {"every": "blue moon"}
-    clock.moment = START
+        get_campaign(session, odd).delivery = {"quiet_hours": ["08:00", "10:00"]}  # nine o'clock lies within
+    clock.moment = START + timedelta(hours=11)  # also in Kiritimati, a day ahead
+    assert runs.run_due() == []
+    assert made(db, odd) == []
+    clock.moment = START + timedelta(days=1)
     assert len(runs.run_due()) == 1
-    assert len(made(db, sound)) == 1
+    assert len(made(db, sound)) == 2
     with db.transaction() as session:
         assert (
             session.scalar(text("select state from series where campaign_id = :n"), {"n": broken}) == "paused"

@@ -107,6 +107,9 @@ class ScheduleSection:
             recurrence = self._series(typed)
         typed.refuse_faults()
         terms = _terms(typed, raw)
+        if recurrence is not None and not recurrence.zone:
+            # Its runs go by each customer's clock, and must not lie in the quiet hours there.
+            _terms(typed, raw | {"local_time": recurrence.at}, "series_time")
         typed.refuse_faults()
         assert terms is not None
         return Schedule(terms, start_of(terms, start), recurrence)
@@ -203,12 +206,12 @@ class ScheduleSection:
             return None
 
 
-def _terms(typed: Typed, raw: dict[str, Any]) -> DeliveryTerms | None:
+def _terms(typed: Typed, raw: dict[str, Any], whole: str = "local_time") -> DeliveryTerms | None:
     try:
         return DeliveryTerms.model_validate(raw)
     except ValidationError as error:
         for fault in error.errors(include_input=False):
-            field = str(fault["loc"][0]) if fault["loc"] else "local_time"
+            field = str(fault["loc"][0]) if fault["loc"] else whole
             typed.wrong({"quiet_hours": "quiet_from"}.get(field, field), fault_words(fault["msg"]))
         return None
 
