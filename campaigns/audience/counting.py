@@ -68,8 +68,8 @@ def sample_of(session: Session, size: int) -> Sample:
     if len(found) <= size:
         return Sample((), 1.0)
     # Where the next one lies tells how thick they lie.
-    _, bound = found.pop()
-    return Sample(tuple(number for number, _ in found), max(bound - _LOWEST, 1) / _KEYS)
+    *inside, (_, bound) = found
+    return Sample(tuple(number for number, _ in inside), max(bound - _LOWEST, 1) / _KEYS)
 
 
 def judge_sample(

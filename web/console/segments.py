@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,9 +241,3 @@ def _in_words(error: BadInput, tree: Group) -> str:
         return "One rule is not ready yet." if several == 1 else f"{several} rules are not ready yet."
     words = error.message.removeprefix(f"{error.where}: ")
     return f"{words[:1].upper()}{words[1:]}."
-
-
-def kept_names() -> Mapping[int, str]:
-    """Names of segments by number, for pages that say rules in words."""
-    segments = runtime().segments
-    return {one.number: one.name for archived in (False, True) for one in segments.list(archived)}
