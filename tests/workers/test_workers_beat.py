@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -72,12 +74,12 @@ def test_one_of_two_speaks_and_the_other_takes_over(
             until(lambda: "scheduler_stands_by" in said(second), 20, lambda: said(second))
             redis_client.delete("plan")
             time.sleep(5)
-            assert 2 <= redis_client.llen("plan") <= 3, "one sweep in two seconds, not two"
+            assert 2 <= _sweeps(redis_client) <= 3, "one sweep in two seconds, not two"
             speaker.send_signal(signal.SIGKILL)
             speaker.wait()
             until(lambda: "scheduler_speaks" in said(second), 4, lambda: said(second))
-            before = redis_client.llen("plan")
-            until(lambda: redis_client.llen("plan") > before, 4, lambda: said(second))
+            before = _sweeps(redis_client)
+            until(lambda: _sweeps(redis_client) > before, 4, lambda: said(second))
             third = tmp_path / "third"
             with beat(servers, third, broker):
                 until(lambda: "scheduler_stands_by" in said(third), 20, lambda: said(third))
@@ -87,6 +89,12 @@ def test_one_of_two_speaks_and_the_other_takes_over(
                 until(lambda: _speakers(second, third) == 1, 4, lambda: said(second) + said(third))
     with database.transaction() as session:
         assert not is_held(session, SCHEDULER_LOCK), "who is asked to stop gives it back"
+
+
+def _sweeps(redis_client: redis.Redis) -> int:
+    """How often the scheduler has asked for a sweep; other tasks wait in that queue as well."""
+    waiting: Any = redis_client.lrange("plan", 0, -1)
+    return sum(json.loads(task)["headers"]["task"] == "tailormail.sweep" for task in waiting)
 
 
 def _backends(database: Database) -> list[int]:
