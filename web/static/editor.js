@@ -16,6 +16,10 @@
   let polled = 0;
   const touched = new Set();
 
+  // On a phone the path of steps is wider than the screen.
+  const path = document.querySelector(".path");
+  const here = document.querySelector(".path-here");
+  if (path && here) path.scrollLeft = here.offsetLeft - (path.clientWidth - here.offsetWidth) / 2;
   if (faults && !faults.hidden) faults.focus();
 
   const byId = (name) => document.getElementById(name);
