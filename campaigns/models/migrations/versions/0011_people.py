@@ -82,3 +82,27 @@ def _audit() -> None:
     op.create_index(op.f("ix_audit_entries_subject_id"), "audit_entries", ["subject", "id"])
     op.create_index(op.f("ix_audit_entries_at"), "audit_entries", ["at"])
     op.execute(_APPEND_ONLY)
+
+
+def downgrade() -> None:
+    op.drop_table("audit_entries")
+    op.execute("drop function if exists refuse_audit_change()")
+    op.drop_constraint(op.f("ck_console_users_role"), "console_users")
+    op.execute(
+        "update console_users set password_hash = 'unset:' || coalesce(link_nonce, 0) where password_hash = ''"
+    )
+    op.alter_column("console_users", "password_hash", server_default=None)
+    for column in (
+        "session_key",
+        "link_nonce",
+        "link_until",
+        "off_since",
+        "signed_in_at",
+        "totp_secret",
+        "totp_since",
+        "totp_counter",
+        "recovery_codes",
+    ):
+        op.drop_column("console_users", column)
+    for column in ("created_by", "changed_by"):
+        op.drop_column("campaigns", column)

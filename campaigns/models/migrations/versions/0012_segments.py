@@ -103,3 +103,10 @@ def _make_file_imports() -> None:
         ["id"],
         postgresql_where=sa.text("state in ('checking', 'importing')"),
     )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_customers_sample", "customers")
+    op.drop_column("campaigns", "segment_id")
+    for table in ("file_imports", "segment_counts", "segments"):
+        op.drop_table(table)

@@ -58,3 +58,8 @@ def upgrade() -> None:
 def _of_campaign(table: str) -> sa.ForeignKeyConstraint:
     name = op.f(f"fk_{table}_campaign_id")
     return sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=name, ondelete="CASCADE")
+
+
+def downgrade() -> None:
+    for table in ("campaign_outlooks", "picture_uploads", "campaign_drafts"):
+        op.drop_table(table)

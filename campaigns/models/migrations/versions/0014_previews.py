@@ -53,3 +53,10 @@ def upgrade() -> None:
         [sa.literal_column("lower(city)")],
         postgresql_where=sa.text("latitude is not null"),
     )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_customers_city", "customers")
+    for column in ("preflight", "preflight_due_at"):
+        op.drop_column("campaigns", column)
+    op.drop_table("test_mails")

@@ -55,3 +55,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("campaign_id", "number", name=op.f("pk_experiment_waves")),
     )
+
+
+def downgrade() -> None:
+    for table in ("experiment_waves", "experiment_states"):
+        op.drop_table(table)
+    op.drop_column("sends", "arm")
+    op.drop_column("campaigns", "experiment")

@@ -51,3 +51,8 @@ def upgrade() -> None:
         sa.Column("fault", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("model_id", name=op.f("pk_recommender_evaluations")),
     )
+
+
+def downgrade() -> None:
+    for table in ("recommender_evaluations", "kept_reports"):
+        op.drop_table(table)

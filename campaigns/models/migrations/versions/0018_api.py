@@ -211,3 +211,22 @@ def _returns() -> None:
     op.create_index(op.f("ix_order_returns_customer_id"), "order_returns", ["customer_id"])
     op.create_index(op.f("ix_order_returns_order_id_product_id"), "order_returns", ["order_id", "product_id"])
     op.add_column("order_lines", sa.Column("returned", sa.Integer(), server_default="0", nullable=False))
+
+
+def downgrade() -> None:
+    op.drop_column("order_lines", "returned")
+    op.drop_index(op.f("ix_events_id"), "events")
+    for table in (
+        "order_returns",
+        "webhook_walks",
+        "webhook_facts",
+        "webhook_cursors",
+        "webhook_deliveries",
+        "webhook_endpoints",
+        "messages",
+        "message_templates",
+        "idempotent_requests",
+    ):
+        op.drop_table(table)
+    for column in ("hint", "per_minute", "created_by", "expires_at"):
+        op.drop_column("api_keys", column)
