@@ -43,16 +43,19 @@ class Album:
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def keep(self, name: str, whole: bool = True) -> None:
-        """The page as it is now, at desktop and at phone width; neither may be wider than its window."""
+    def keep(self, name: str, height: int = 0) -> None:
+        """The page as it is now, at desktop and at phone width; neither may be wider than its window.
+
+        The whole page, or where it has frames, which Chromium leaves empty outside of the window, a window of `height`.
+        """
         self._number += 1
         self._page.wait_for_load_state()
-        for width, height in ((1280, 900), (390, 844)):
-            self._page.set_viewport_size({"width": width, "height": height})
+        for width, usual in ((1280, 900), (390, 844)):
+            self._page.set_viewport_size({"width": width, "height": height or usual})
             assert self._page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width}"
             if self._folder:
                 path = self._folder / f"{self._number:02}-{name}-{width}.png"
-                self._page.screenshot(path=path, full_page=whole)
+                self._page.screenshot(path=path, full_page=not height)
         self._page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -231,11 +234,10 @@ def _upload(page: Page, place: str, picture: Path) -> None:
 
 
 def _preview(page: Page, album: Album) -> None:
-    page.get_by_role("link", name="Autumn on the trail").first.click()
-    page.get_by_role("link", name="Preview", exact=True).first.click()
+    page.get_by_role("link", name="Preview", exact=True).click()
     shown = {weather: _shown_in(page, weather) for weather in ("rain", "snow")}
     assert shown["rain"] != shown["snow"]
-    album.keep("preview-in-snow", whole=False)
+    album.keep("preview-in-snow", height=1800)
 
 
 def _shown_in(page: Page, weather: str) -> str:

@@ -151,10 +151,7 @@ def troubles(campaign_id: int) -> dict[str, Any]:
 @blueprint.doc(responses=[404, *ALWAYS])
 def report(campaign_id: int) -> dict[str, Any]:
     """Held back and why, sent, opened, clicked, ordered, as they were last counted."""
-    flow = runtime().report_keeping
-    kept = flow.current(campaign_id)
-    if kept.report is None and kept.making:
-        flow.hint()
+    kept = runtime().report_keeping.current(campaign_id)
     totals = kept.report["totals"] if kept.report else _nothing_yet(campaign_id)
     return {**totals, "at": _iso(kept.at), "making": kept.making, "full": kept.report}
 
