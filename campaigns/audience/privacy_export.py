@@ -30,6 +30,7 @@ from campaigns.models import (
     Event,
     Favourite,
     OrderLine,
+    OrderReturn,
     Product,
     Send,
     SendResolution,
@@ -64,6 +65,7 @@ def export_customer(session: Session, keyring: KeyRing, customer: Customer, at: 
         "engagement": rows_of(session, _engagement(own)),
         "click_hours": rows_of(session, _click_hours(own)),
         "orders": rows_of(session, _orders(own)),
+        "returns": rows_of(session, _returns(own)),
         "signals": rows_of(session, _signals(own)),
         "consents": rows_of(session, _consents(own)),
         "consent_now": rows_of(session, _consent_now(own)),
@@ -148,6 +150,17 @@ def _orders(own: int) -> Executable:
         .where(OrderLine.customer_id == own)
         .order_by(OrderLine.ordered_at, OrderLine.order_id, Product.sku)
     )  # fmt: skip
+
+
+def _returns(own: int) -> Executable:
+    """What of the orders came back, as the shop told it."""
+    back = OrderReturn
+    return (
+        select(back.key, back.order_id, Product.sku, Product.title, back.quantity, back.returned_at)
+        .join(Product, Product.id == back.product_id)
+        .where(back.customer_id == own)
+        .order_by(back.returned_at, back.id)
+    )
 
 
 def _signals(own: int) -> Executable:

@@ -175,7 +175,7 @@ class Campaigns:
         open_steps = self._missing(campaign_id)
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id)
-            draft, looked_at = campaign.status == CampaignStatus.DRAFT, content_of(campaign)
+            draft, looked_at = campaign.status == CampaignStatus.DRAFT, _as_looked_at(campaign)
             if draft:
                 if self._four_eyes:
                     refuse_own_approval(session, campaign, by)
@@ -191,7 +191,10 @@ class Campaigns:
             self._preflight(campaign_id).refuse_errors()
         with self._db.transaction() as session:
             campaign = get_campaign(session, campaign_id, lock=True)
-            if draft and content_of(campaign) != looked_at:
+            if campaign.status in (CampaignStatus.APPROVED, CampaignStatus.SCHEDULED):
+                return  # somebody was faster, or it is asked twice; a series that was ended stays so
+            # Taken back to draft meanwhile, it was not looked over either.
+            if _as_looked_at(campaign) != looked_at or (campaign.status == CampaignStatus.DRAFT) != draft:
                 raise Conflict(f"campaign {campaign_id} was changed while it was looked over")
             if draft and self._four_eyes:
                 refuse_own_approval(session, campaign, by)
@@ -386,3 +389,8 @@ class Campaigns:
         with self._db.transaction() as session:
             rows = session.scalars(select(Campaign).order_by(Campaign.id.desc())).all()
             return summaries(session, rows)
+
+
+def _as_looked_at(campaign: Campaign) -> tuple[dict[str, Any], datetime | None]:
+    """What whoever approves a campaign approves: what it says, and when it goes out."""
+    return content_of(campaign), campaign.scheduled_at

@@ -6,13 +6,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.core.errors import NotAllowed
-from campaigns.models import Campaign, ConsoleUser, Role
+from campaigns.models import AuditEntry, Campaign, ConsoleUser, Role
 
 _MOST_NAMES = 5
 
 
 def refuse_own_approval(session: Session, campaign: Campaign, by: str) -> None:
-    """That a second person approves: one who may, and who neither made this campaign nor changed it last.
+    """That a second person approves: one who may, and who neither made this campaign nor changed anything in it.
+
+    Whoever changed it is read in the audit log: the last one is not enough, for a word of somebody else's after one's
+    own would make one's own words another's.
 
     A key of the API and the command line are no second person: whoever wrote the campaign may hold them.
 
@@ -20,7 +23,10 @@ def refuse_own_approval(session: Session, campaign: Campaign, by: str) -> None:
         NotAllowed: says who may.
     """
     may = _approvers(session)
-    authors = {campaign.created_by, campaign.changed_by} - {""}
+    edited = select(AuditEntry.by).where(
+        AuditEntry.subject == f"campaign {campaign.id}", AuditEntry.action == "campaign.edited"
+    )
+    authors = {campaign.created_by, campaign.changed_by, *session.scalars(edited.distinct())} - {""}
     if by in may and by not in authors:
         return
     others = [name for name in may if name not in authors]

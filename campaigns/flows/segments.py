@@ -103,7 +103,7 @@ class Segments:
                 row.changed_by, row.changed_at = by, self._clock.now()
                 session.flush()
                 parse_segment(put_in(session, rules))
-                renewed = _renew_drafts(session, number)
+                renewed = _renew_drafts(session, number, by, row.changed_at)
                 detail = {"name": name, "before": before, "after": row.rules, "drafts": renewed}
                 record(session, row.changed_at, by, "segment.changed", f"segment {number}", detail)
         except IntegrityError:
@@ -188,8 +188,11 @@ class Segments:
             record(session, self._clock.now(), by, action, f"segment {number}", {"name": row.name})
 
 
-def _renew_drafts(session: Session, number: int) -> list[int]:
-    """Drafts of this segment, and of segments that name it, get the rules as they are now; returns their numbers."""
+def _renew_drafts(session: Session, number: int, by: str, now: datetime) -> list[int]:
+    """Drafts of this segment, and of segments that name it, get the rules as they are now; returns their numbers.
+
+    Whom a campaign reaches is a part of it, so `by` has changed these drafts, too (flows/four_eyes.py).
+    """
     renewed: list[int] = []
     for user in sorted(users_of(session, number)):
         kept = session.get_one(KeptSegment, user)
@@ -198,10 +201,12 @@ def _renew_drafts(session: Session, number: int) -> list[int]:
         drafts = (
             update(Campaign)
             .where(Campaign.segment_id == user, Campaign.status == CampaignStatus.DRAFT.value)
-            .values(segment=rules)
+            .values(segment=rules, changed_by=by)
             .returning(Campaign.id)
         )
         renewed += session.scalars(drafts).all()
+    for campaign_id in renewed:
+        record(session, now, by, "campaign.edited", f"campaign {campaign_id}", {"segment": number})
     return sorted(renewed)
 
 

@@ -23,6 +23,7 @@ import requests
 from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from campaigns.audience.consent import states
 from campaigns.core.clock import Clock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
@@ -51,6 +52,7 @@ _LONGEST_ANSWER = 65_536
 _WAITS = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800)
 _LONGEST_REST = 900
 _GONE = 410
+_OPENED = "mail.opened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,14 +287,21 @@ class WebhookDelivering:
 
 
 def body_told(session: Session, delivery: WebhookDelivery) -> bytes:
-    """What is told, with customers by their external ids as they are now: one who was erased has none."""
+    """What is told, with customers by their external ids as they are now: one who was erased has none.
+
+    Opens of who has withdrawn open_tracking since are left out: a delivery may wait for days, and be told again.
+    """
     numbers = {one["customer"] for one in delivery.told if one.get("customer")}
     found = select(Customer.id, Customer.external_id).where(
         Customer.id.in_(numbers), Customer.erased_at.is_(None)
     )
     outside = {row.id: row.external_id for row in session.execute(found)} if numbers else {}
     messages = _messages(session, [one["message"] for one in delivery.told if one.get("message")])
-    events = [_outside(one, outside, messages) for one in delivery.told]
+    opens = {one["customer"] for one in delivery.told if one["name"] == _OPENED and one.get("customer")}
+    consents = states(session, sorted(opens)) if opens else {}
+    withdrawn = {number for number in opens if "open_tracking" not in consents.get(number, ())}
+    told = [one for one in delivery.told if one["name"] != _OPENED or one.get("customer") not in withdrawn]
+    events = [_outside(one, outside, messages) for one in told]
     body = {"type": "events", "timestamp": delivery.created_at.isoformat(), "data": {"events": events}}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -32,6 +32,7 @@ from campaigns.models import (
     Event,
     Favourite,
     OrderLine,
+    OrderReturn,
     Product,
     Send,
     SendResolution,
@@ -110,6 +111,9 @@ def known(
         )
     )
     seen = session.scalars(select(Product.id).limit(1)).one()
+    hat = session.scalars(select(Product.id).where(Product.sku == "H1")).one()
+    back = {"key": "R-1", "order_id": "o-1", "customer_id": own, "product_id": hat, "quantity": 1}
+    session.add(OrderReturn(**back, returned_at=NOW))
     session.add(Signal(key="session-of-Ada-1", kind="view", customer_id=own, product_id=seen, at=NOW))
     session.flush()
     return own
@@ -163,6 +167,7 @@ def test_the_copy_holds_everything_and_is_json(session: UnitOfWork, keyring: Key
     assert copy["favourites"][0]["value"] == "Hats"
     assert copy["engagement"][0]["mails_without_a_sign"] == 3
     assert [(row["kind"], row["key"]) for row in copy["signals"]] == [("view", "session-of-Ada-1")]
+    assert [(line["key"], line["sku"], line["quantity"]) for line in copy["returns"]] == [("R-1", "H1", 1)]
     assert [(line["sku"], line["unit_price"]) for line in copy["orders"]] == [
         ("H1", "29.90"),
         ("J1", "199.00"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from flows_people import PASSWORD, token_of
+from sqlalchemy.orm import Session
 
-from campaigns.core.errors import NotAllowed
+from campaigns.core.errors import Conflict, NotAllowed
+from campaigns.flows import campaigns as campaigns_flow
 from campaigns.flows.audit_log import AuditFilter
 from campaigns.flows.four_eyes import refuse_own_approval
 from campaigns.models import Campaign, Role
@@ -74,6 +76,59 @@ def test_the_flow_asks_for_it_whatever_the_face(staffed: Runtime, shop: Runtime,
     assert ("Ola", "campaign.created") in {(entry.by, entry.action) for entry in entries}
     assert ("Per", "campaign.approved") in {(entry.by, entry.action) for entry in entries}
     strict.close()
+
+
+def test_a_word_of_somebody_else_s_makes_nobody_s_own_words_another_s(staffed: Runtime) -> None:
+    number = staffed.drafts.create("Autumn", "Ola")
+    staffed.drafts.save(number, "brief", {}, "Per")
+    staffed.drafts.save(number, "picks", {}, "Tove")
+    with staffed.db.transaction() as session, pytest.raises(NotAllowed, match=": Ada may"):
+        refuse_own_approval(session, session.get_one(Campaign, number), "Per")
+
+
+def test_whoever_changes_the_segment_of_a_draft_has_changed_the_draft(staffed: Runtime) -> None:
+    segment = staffed.segments.create("Guests", {"tag": "vip"}, "Ola")
+    number = staffed.drafts.create("Autumn", "Ola")
+    with staffed.db.transaction() as session:
+        session.get_one(Campaign, number).segment_id = segment
+    staffed.segments.change(segment, 1, "Guests", {"tag": "press"}, "Per")
+    staffed.drafts.save(number, "picks", {}, "Tove")
+    with staffed.db.transaction() as session, pytest.raises(NotAllowed, match=": Ada may"):
+        refuse_own_approval(session, session.get_one(Campaign, number), "Per")
+
+
+def test_what_is_taken_back_and_changed_while_it_is_approved_is_not_approved(
+    shop: Runtime, sample: SampleFiles
+) -> None:
+    """An approval that began when the campaign was approved already must not reach the draft that it has become."""
+    shop.spam_judge = None
+    number = shop.campaigns.create_from_file(sample.campaign, by="Ola")
+    shop.campaigns.approve(number, "Per")
+    real = campaigns_flow.get_campaign
+    seen: list[int] = []
+
+    def looked_then_reopened(session: Session, campaign_id: int, lock: bool = False) -> Campaign:
+        if lock and not seen:
+            seen.append(campaign_id)
+            shop.campaigns.reopen(campaign_id, "Ola")
+        return real(session, campaign_id, lock=lock)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Conflict):
+        patch.setattr(campaigns_flow, "get_campaign", looked_then_reopened)
+        shop.campaigns.approve(number, "Per")
+    assert shop.campaigns.status(number) == "draft"
+
+
+def test_approving_twice_changes_nothing_and_revives_no_series(shop: Runtime, sample: SampleFiles) -> None:
+    shop.spam_judge = None
+    number = shop.campaigns.create_from_file(sample.campaign, by="Ola")
+    with shop.db.transaction() as session:
+        rule = {"every": "day", "at": "09:00", "zone": "Europe/Oslo", "starts": "2126-12-01"}
+        session.get_one(Campaign, number).recurrence = rule
+    shop.campaigns.approve(number, "Per")
+    shop.series.end(number, "Ada")
+    shop.campaigns.approve(number, "Per")
+    assert shop.series.show(number).state == "ended"
 
 
 def test_where_nobody_is_left_an_admin_is_asked_for(runtime: Runtime) -> None:

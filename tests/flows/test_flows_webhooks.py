@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from campaigns.audience import consent
 from campaigns.core.clock import FixedClock
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import BadInput, NotFound, Refused
@@ -66,6 +67,15 @@ def happens(house: Runtime, *names: str, customer: str = "c-1") -> None:
                 key=key, name=name, campaign_id=number, send_id=7, customer_id=found, at=now, detail=detail
             )
             record_event(session, happening, house.meters)
+
+
+def agrees(house: Runtime, customer: str = "c-1") -> int:
+    """Somebody whose opens may be noted, by our own number."""
+    with house.db.transaction() as session:
+        query = text("select id from customers where external_id = :ref")
+        own = int(session.execute(query, {"ref": customer}).scalar_one())
+        consent.record(session, own, "open_tracking", "granted", "Yes", "a test", house.clock.now())
+        return own
 
 
 def told(house: Runtime) -> None:
@@ -129,12 +139,13 @@ def test_what_is_committed_late_is_told_though_higher_numbers_were_read(
     listens(house, receiver, "mail.opened", "mail.clicked")
     happens(house, "clicked")
     told(house)
+    own = agrees(house)
     begun, may_end = threading.Event(), threading.Event()
 
     def slow() -> None:
         with house.db.transaction() as session:
             at = house.clock.now()
-            late = Happening(key="slow", name="opened", campaign_id=1, send_id=7, customer_id=1, at=at)
+            late = Happening(key="slow", name="opened", campaign_id=1, send_id=7, customer_id=own, at=at)
             record_event(session, late, house.meters)
             session.flush()
             begun.set()
@@ -153,6 +164,24 @@ def test_what_is_committed_late_is_told_though_higher_numbers_were_read(
         "mail.clicked": 2,
         "mail.opened": 1,
     }
+
+
+def test_opens_of_who_withdrew_meanwhile_are_not_told_also_when_told_again(
+    house: Runtime, receiver: Receiver
+) -> None:
+    number = listens(house, receiver, "mail.opened", "mail.clicked")
+    happens(house, "delivered")
+    own = agrees(house)
+    happens(house, "opened", "clicked")
+    told(house)
+    assert [event["type"] for event in receiver.got[0].events] == ["mail.opened", "mail.clicked"]
+    with house.db.transaction() as session:
+        now = house.clock.now()
+        consent.withdraw(session, own, "open_tracking", "a test", now, now)
+    [delivery] = house.webhooks.deliveries(number)
+    house.webhooks.redeliver(delivery["id"], "ada")
+    told(house)
+    assert [event["type"] for event in receiver.got[1].events] == ["mail.clicked"]
 
 
 def test_two_collectors_and_two_workers_tell_each_thing_once_and_one_at_a_time(

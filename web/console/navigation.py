@@ -70,7 +70,11 @@ PERSONAL: tuple[Entry, ...] = (
     Entry("Webhooks", "console.webhooks.index", ("console.webhooks",), Role.ADMIN),
     Entry("The API", "console.api_keys.docs", (), Role.AUTHOR),
     Entry(
-        "Outbox", "console.outbox.index", ("console.outbox",), shown=lambda: not runtime().settings.smtp_url
+        "Outbox",
+        "console.outbox.index",
+        ("console.outbox",),
+        Role.AUTHOR,
+        shown=lambda: not runtime().settings.smtp_url,
     ),
 )
 """The menu under the person's name: Account, People, Audit log, API keys, Webhooks, Outbox."""

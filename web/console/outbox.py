@@ -1,4 +1,7 @@
-"""Captured mail: what would have gone out while no relay is set."""
+"""Captured mail: what would have gone out while no relay is set.
+
+Not for viewers: it has addresses in the clear, and links that act for the recipient.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from flask import Blueprint, abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from campaigns.delivery.capture import count_captured, list_captured, read_captured
+from campaigns.models import Role
+from web.console.access import requires
 from web.console.mailview import allowed_by, picture_origins, read_mail, without_opens
 from web.parts import runtime
 from web.security import policy_showing_mail
@@ -22,6 +27,7 @@ def _only_while_capturing() -> None:
 
 
 @blueprint.get("/outbox")
+@requires(Role.AUTHOR)
 def index() -> ResponseReturnValue:
     """The captured mails, newest first."""
     folder = runtime().settings.captured_mail
@@ -33,6 +39,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/outbox/<message_id>")
+@requires(Role.AUTHOR)
 def show(message_id: str) -> ResponseReturnValue:
     """One mail as its recipient sees it; looking at it here counts as nobody's open."""
     mail = read_mail(read_captured(runtime().settings.captured_mail, message_id))
