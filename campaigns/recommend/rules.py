@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from campaigns.models.values import ProductFacts
 from campaigns.recommend.sensitive import Sensitive
@@ -52,6 +53,27 @@ class Favour:
     weight: float
 
 
+ALIKE, CATEGORY, BRAND, LISTED = "alike", "category", "brand", "listed"
+"""Among what a stand-in is looked for; see StandInRules."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandInRules:
+    """What takes the place of a pick that sells out before its mail goes out.
+
+    Of `instead` (by the SKU of what is sold out) the first that may be picked for this customer; else what is most
+    alike among what `choose` lets in, all of it of the same category and at half to double the price: of the same
+    use and size (`alike`), of the same brand (`brand`), everything (`category`), nothing (`listed`); of several, what
+    all let in. `price_within` is the most by which prices may differ, as a share of the price of what is sold out.
+    Where nothing is left the mail is picked anew, or goes without that product (`leave_out`).
+    """
+
+    choose: frozenset[str] = frozenset({ALIKE})
+    price_within: float | None = None
+    instead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    leave_out: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What may be picked and what comes first; only products in stock in any case.
@@ -67,7 +89,8 @@ class Rules:
 
     What comes first: `pinned` (SKUs in their order), then by score, on which `favour`, `margin` and `clear_stock` (0 to
     1) weigh. `buy_again` is the share of the picks for what the customer bought before; `popularity` is the dial
-    of the model (None: as it was trained).
+    of the model (None: as it was trained). `stand_ins` says what takes the place of what sells out; what is listed
+    there for a pinned product is pinned in its place.
     """
 
     per_category: int = 2
@@ -87,6 +110,7 @@ class Rules:
     clear_stock: float = 0.0
     buy_again: float = 0.0
     popularity: float | None = None
+    stand_ins: StandInRules = StandInRules()
 
     def allows(self, product: ProductFacts) -> bool:
         """Whether it may be picked for anybody: in stock, not sensitive, and not on the list of never."""

@@ -45,7 +45,11 @@ def check_terms(session: Session, shop: ShopTerms, terms: PickingTerms) -> None:
 
 def term_faults(session: Session, shop: ShopTerms, terms: PickingTerms) -> list[str]:
     """The same as a list of "field: what is wrong"; empty where nothing is."""
-    return [*_unknown(session, terms)] or [*_pinned_in_vain(session, rules_of(shop, terms))]
+    rules = rules_of(shop, terms)
+    return [*_unknown(session, terms)] or [
+        *_pinned_in_vain(session, rules),
+        *_listed_in_vain(session, rules, terms),
+    ]
 
 
 def _unknown(session: Session, terms: PickingTerms) -> Iterator[str]:
@@ -67,6 +71,8 @@ def _unknown(session: Session, terms: PickingTerms) -> Iterator[str]:
         yield from _missing(group, categories, f"never_together[{number}]")
     yield from _missing(terms.durable, categories, "durable")
     yield from _missing(terms.pinned, skus, "pinned", exact=True)
+    named = dict.fromkeys(one for sku, others in terms.stand_ins.instead for one in (sku, *others))
+    yield from _missing(named, skus, "stand_ins.instead", exact=True)
 
 
 def _known_in(read: Callable[[], Collection[str]]) -> Callable[[], dict[str, str]]:
@@ -112,3 +118,17 @@ def _pinned_in_vain(session: Session, rules: Rules) -> Iterator[str]:
             if rules.are_enemies(product, other):
                 yield f"pinned: {sku} and {other.sku} are never in one mail"
         seen.append(product)
+
+
+def _listed_in_vain(session: Session, rules: Rules, terms: PickingTerms) -> Iterator[str]:
+    listed = dict.fromkeys(other for _, others in terms.stand_ins.instead for other in others)
+    if not listed:
+        return
+    rows = session.scalars(select(Product).where(Product.sku.in_(listed)))
+    facts = {row.sku: facts_of(row) for row in rows}
+    for sku in listed:
+        product = facts.get(sku)
+        if product is not None and rules.hides(product):
+            yield f"stand_ins.instead: {sku} is sensitive by its category or tags and is never shown"
+        elif product is not None and rules.never.holds(product):
+            yield f"stand_ins.instead: {sku} is among what is never picked, so it can stand in for nothing"

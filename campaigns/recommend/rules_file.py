@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StrictBool,
     StrictInt,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
-from campaigns.recommend.rules import Favour, Match, Rules, folded
+from campaigns.recommend.rules import ALIKE, Favour, Match, Rules, StandInRules, folded
 from campaigns.recommend.sensitive import Sensitive
 from campaigns.recommend.sensitive_words import TOPIC_WORDS
 
@@ -63,6 +65,59 @@ class Favoured(Named):
         return self
 
 
+def _pairs(value: object) -> object:
+    """A table as pairs in the order of their names: unlike a table, they can be a key, and the database keeps no order."""
+    if not isinstance(value, Mapping):
+        raise ValueError('must be a table, such as { "JKT-01" = ["JKT-02", "JKT-05"] }')
+    listed = {sku: [others] if isinstance(others, str) else others for sku, others in value.items()}
+    empty = next(
+        (sku for sku, others in listed.items() if not isinstance(others, list | tuple) or not others), None
+    )
+    if empty is not None:
+        raise ValueError(f"{empty or 'a stand-in'} needs a list of what stands in for it, the best first")
+    return tuple(sorted(listed.items()))
+
+
+_Listed = Annotated[Names, Field(max_length=20)]
+Instead = Annotated[
+    tuple[tuple[Name, _Listed], ...],
+    Field(max_length=1000),
+    BeforeValidator(_pairs),
+    PlainSerializer(lambda pairs: {sku: list(others) for sku, others in pairs}),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        }
+    ),
+]
+
+
+class StandInTerms(BaseModel):
+    """The table `[picking.stand_ins]`; what is not set is as the shop has it. `price_within` is in per cent.
+
+    See StandInRules for what each field does.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    choose: Literal["alike", "category", "brand", "listed"] | None = None
+    price_within: Annotated[Number, Field(ge=1, le=100)] | None = None
+    instead: Instead = ()
+    otherwise: Literal["pick_anew", "leave_out"] | None = None
+
+    @field_validator("instead")
+    @classmethod
+    def _others_stand_in(cls, value: Instead) -> Instead:
+        for sku, others in value:
+            if sku in others:
+                raise ValueError(f"{sku} cannot stand in for itself")
+            twice = sorted({other for other in others if others.count(other) > 1})
+            if twice:
+                raise ValueError(f"{twice[0]} is listed twice for {sku}")
+        return value
+
+
 class PickingTerms(BaseModel):
     """The table `[picking]`, and the column `campaigns.picking`; what is not set is as the shop has it.
 
@@ -87,6 +142,7 @@ class PickingTerms(BaseModel):
     favour: Annotated[tuple[Favoured, ...], Field(max_length=100)] = ()
     margin: Share | None = None
     clear_stock: Share | None = None
+    stand_ins: StandInTerms = StandInTerms()
 
     @field_validator("price_band")
     @classmethod
@@ -181,6 +237,21 @@ def rules_of(shop: ShopTerms, campaign: PickingTerms | None = None) -> Rules:
         clear_stock=_set(own.clear_stock, house.clear_stock, usual.clear_stock),
         buy_again=_set(own.buy_again, house.buy_again, usual.buy_again),
         popularity=house.popularity if own.popularity is None else own.popularity,
+        stand_ins=_stand_ins(house.stand_ins, own.stand_ins),
+    )
+
+
+def _stand_ins(house: StandInTerms, own: StandInTerms) -> StandInRules:
+    """What both let in; of what both list for a product, the campaign's own comes first."""
+    within = _least(house.price_within, own.price_within)
+    instead = dict(own.instead)
+    for sku, others in house.instead:
+        instead[sku] = tuple(dict.fromkeys((*instead.get(sku, ()), *others)))
+    return StandInRules(
+        choose=frozenset(choice for choice in (house.choose, own.choose) if choice) or frozenset({ALIKE}),
+        price_within=None if within is None else within / 100,
+        instead=instead,
+        leave_out=(own.otherwise or house.otherwise) == "leave_out",
     )
 
 

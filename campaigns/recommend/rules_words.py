@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from campaigns.recommend.rules import Favour, Match, Rules
+from campaigns.recommend.rules import BRAND, CATEGORY, LISTED, Favour, Match, Rules, StandInRules
 from campaigns.recommend.sensitive import Sensitive
 from campaigns.recommend.sensitive_words import TOPIC_WORDS
 
@@ -13,7 +13,7 @@ _MOST_LISTED = 8
 
 def rules_in_words(rules: Rules) -> list[str]:
     """One sentence a rule, what is never done first."""
-    return [*_never(rules), *_limits(rules), *_order(rules)]
+    return [*_never(rules), *_limits(rules), *_order(rules), *_stand_ins(rules.stand_ins)]
 
 
 def _never(rules: Rules) -> Iterator[str]:
@@ -66,6 +66,28 @@ def _order(rules: Rules) -> Iterator[str]:
         yield f"Margin counts with weight {rules.margin:g} (tags such as margin:35)."
     if rules.clear_stock:
         yield f"Much stock counts with weight {rules.clear_stock:g}."
+
+
+def _stand_ins(rules: StandInRules) -> Iterator[str]:
+    for sku, others in list(rules.instead.items())[:_MOST_LISTED]:
+        yield f"Instead of {sku}, when it sells out: {_listed(others, ', then ')}."
+    if len(rules.instead) > _MOST_LISTED:
+        yield f"Stand-ins are listed for {len(rules.instead) - _MOST_LISTED} more products."
+    then = "the mail goes without it" if rules.leave_out else "the mail is picked anew"
+    if LISTED in rules.choose:
+        yield f"What sells out before its mail goes out is replaced by nothing but what is listed; else {then}."
+        return
+    if rules.choose == {CATEGORY}:
+        kind = "a product of the same category"
+    elif BRAND in rules.choose:
+        use = " and use" if rules.choose - {BRAND, CATEGORY} else ""
+        kind = f"a product of the same brand and category{use}"
+    else:
+        kind = "a product of the same category and use"
+    price = "half to double the price"
+    if rules.price_within is not None:
+        price = f"a price that differs by {_share(rules.price_within)} at most"
+    yield f"What sells out before its mail goes out is replaced by {kind}, at {price}; where there is none, {then}."
 
 
 def _favoured(favour: Favour) -> str:

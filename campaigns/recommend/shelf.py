@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class Shelf:
         limits: what may be in one mail together.
         prices: (C,) float32.
         durables: (C,) codes of durable categories, -1 for all others.
-        pinned: (p,) columns of the pinned ones, in their order.
+        pinned: (p,) columns of the pinned ones, in their order; in place of one that is sold out, what is listed for it.
     """
 
     def __init__(self, catalogue: Mapping[int, ProductFacts], rules: Rules) -> None:
@@ -47,7 +48,7 @@ class Shelf:
         self._durable_categories = _durable_categories(catalogue, rules)
         self.durables = self.durable_codes(self.products)
         column = {product.sku: place for place, product in enumerate(self.products)}
-        self.pinned = np.array([column[sku] for sku in rules.pinned if sku in column], np.int64)
+        self.pinned = np.array([column[sku] for sku in _pinned(rules, column)], np.int64)
 
     def durable_codes(self, products: Sequence[ProductFacts]) -> Ints:
         """The codes of the durable categories of any products, -1 for all others."""
@@ -66,6 +67,20 @@ class Shelf:
             stock = np.array([product.stock for product in self.products], np.float64)
             weights *= 1 + rules.clear_stock * _overstock(stock, recent_buyers)
         return np.asarray(weights, np.float32)
+
+
+def _pinned(rules: Rules, there: Mapping[str, int]) -> list[str]:
+    found: list[str] = []
+    for sku in rules.pinned:
+        listed = (sku, *rules.stand_ins.instead.get(sku, ()))
+        # One that is pinned itself comes in its own place.
+        free = (
+            one
+            for one in listed
+            if one in there and (one == sku or one not in rules.pinned) and one not in found
+        )
+        found += islice(free, 1)
+    return found
 
 
 def codes_of(names: Sequence[str] | Sequence[int], none: str | int = "") -> Ints:

@@ -14,21 +14,34 @@ from campaigns.recommend.substitutes import Substitutes
 def with_stand_ins(
     recommender: Recommender, substitutes: Substitutes, picks: Sequence[Pick], history: History
 ) -> list[Pick] | None:
-    """The same picks, each that may not be picked any more replaced; None where nothing may replace one.
+    """The same picks, each that may not be picked any more replaced; None where all are to be picked anew.
 
     A substitute obeys all prohibitions, and is nothing that the customer bought. The limits on how many of a kind
-    are in a mail hold as before, because it is of the same category as what it stands for.
+    are in a mail hold as before, because it is of the same category as what it stands for, unless people listed it.
+    Where the rules say so, what is sold out and has no substitute is left out, but for the last of a mail.
     """
-    mended = list(picks)
+    mended: list[Pick | None] = list(picks)
     for place, pick in enumerate(picks):
         if not recommender.allows(pick.product.id):
-            others = [other.product for other in mended if other is not pick]
-            stand_in = _stand_in(recommender, substitutes, pick.product, others, history)
-            if stand_in is None:
+            if not _only_sold_out(recommender, pick.product):
                 return None
-            reason = Reason("instead_of", pick.product.title, pick.product.id)
-            mended[place] = replace(pick, product=stand_in, reason=reason)
-    return mended
+            others = [other.product for other in mended if other is not None and other is not pick]
+            stand_in = _stand_in(recommender, substitutes, pick.product, others, history)
+            if stand_in is not None:
+                reason = Reason("instead_of", pick.product.title, pick.product.id)
+                mended[place] = replace(pick, product=stand_in, reason=reason)
+            elif recommender.rules.stand_ins.leave_out:
+                mended[place] = None
+            else:
+                return None
+    left = [pick for pick in mended if pick is not None]
+    return [replace(pick, rank=rank) for rank, pick in enumerate(left)] or None
+
+
+def _only_sold_out(recommender: Recommender, product: ProductFacts) -> bool:
+    # What is forbidden since, or hidden, is not talked about.
+    rules = recommender.rules
+    return product.stock <= 0 and not rules.hides(product) and not rules.never.holds(product)
 
 
 def _stand_in(
@@ -38,10 +51,6 @@ def _stand_in(
     others: Sequence[ProductFacts],
     history: History,
 ) -> ProductFacts | None:
-    # What is forbidden since, or hidden, is not talked about; only what is sold out is.
-    rules = recommender.rules
-    if product.stock > 0 or rules.hides(product) or rules.never.holds(product):
-        return None
     bought = set(history.products.tolist()) if history.personal else set()
     taken = bought | {other.id for other in others}
 
@@ -49,7 +58,7 @@ def _stand_in(
         found = recommender.candidate(key)
         return found is not None and not _forbidden(recommender, found, others, history)
 
-    best = substitutes.best(product.id, allowed, taken)
+    best = substitutes.best(product.id, allowed, taken, recommender.rules.stand_ins)
     return None if best is None else recommender.candidate(best)
 
 

@@ -1,8 +1,9 @@
-"""What may stand in for a product that is sold out: the same sort of thing for the same use, and never anything else.
+"""What may stand in for a product that is sold out: the same sort of thing for the same use, unless people say otherwise.
 
 Gates come first, and whatever passes none is no substitute however near its price and colour are: the same
 category, the same use, a price within half to double, the same size where both tell one. Among those that pass, the
-most alike by title, brand, size and price is best, and what other customers took instead counts on top.
+the most alike by title, brand, size and price is best, and what other customers took instead counts on top. What
+people list for a product themselves comes before all that, and asks for no gate.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
 from campaigns.models.values import ProductFacts
-from campaigns.recommend.rules import MARGIN_TAG, folded
+from campaigns.recommend.rules import ALIKE, BRAND, LISTED, MARGIN_TAG, StandInRules, folded
 from campaigns.recommend.sensitive import plain_words
 from campaigns.recommend.substitute_words import LOOKS, SIZE_UNITS, SIZES
 from campaigns.recommend.texts import text_vectors
@@ -29,6 +31,7 @@ _USES_SHARED = 1 / 3
 _WORDS_WORTH, _BRAND_WORTH, _PRICE_WORTH, _SIZE_WORTH, _USES_WORTH = 1.0, 0.3, 0.4, 0.2, 0.6
 # What customers took counts like this much of a likeness, drawn towards what is usual by so many showings.
 _TAKEN_WORTH, _USUAL_SHOWINGS, _USUAL_TAKEN = 2.0, 20.0, 0.05
+_USUAL = StandInRules()
 _MEASURE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([a-z]+)")
 # Tags that tell when or how a thing is sold, and not what it is for.
 _NO_USE = ("weather:", MARGIN_TAG, "durable", "clearance", "sale", "new", "bestseller", "consumable")
@@ -81,30 +84,46 @@ class Substitutes:
         for key in sorted(catalogue):
             self._of_category.setdefault(folded(catalogue[key].category), []).append(key)
         self._kinds: dict[int, _Kind] = {}
-        self._ranked: dict[int, tuple[int, ...]] = {}
+        self._ranked: dict[tuple[int, frozenset[str], float | None], tuple[int, ...]] = {}
+        self._by_sku = {product.sku: key for key, product in catalogue.items()}
 
-    def of(self, product_id: int) -> tuple[int, ...]:
+    def of(self, product_id: int, rules: StandInRules = _USUAL) -> tuple[int, ...]:
         """Ids of all that may stand in for a product, the best first; whether they are in stock is not asked."""
-        known = self._ranked.get(product_id)
-        if known is None:
-            known = self._ranked[product_id] = self._worked_out(product_id)
-        return known
+        return tuple(dict.fromkeys((*self._listed(product_id, rules), *self._by_rule(product_id, rules))))
 
     def best(
-        self, product_id: int, allowed: Callable[[int], bool], taken: Collection[int] = ()
+        self,
+        product_id: int,
+        allowed: Callable[[int], bool],
+        taken: Collection[int] = (),
+        rules: StandInRules = _USUAL,
     ) -> int | None:
         """The best that is `allowed` and not `taken` yet; None where nothing may stand in."""
-        return next((key for key in self.of(product_id) if key not in taken and allowed(key)), None)
+        # One after the other: a whole category is not gone through for each mail.
+        found = chain(self._listed(product_id, rules), self._by_rule(product_id, rules))
+        return next((key for key in found if key not in taken and allowed(key)), None)
 
-    def _worked_out(self, product_id: int) -> tuple[int, ...]:
+    def _by_rule(self, product_id: int, rules: StandInRules) -> tuple[int, ...]:
+        asked = product_id, rules.choose, rules.price_within
+        known = self._ranked.get(asked)
+        if known is None:
+            known = self._ranked[asked] = self._worked_out(product_id, rules)
+        return known
+
+    def _listed(self, product_id: int, rules: StandInRules) -> list[int]:
         product = self._catalogue.get(product_id)
-        if product is None or not folded(product.category):
+        listed = rules.instead.get(product.sku, ()) if product else ()
+        return [self._by_sku[sku] for sku in listed if sku in self._by_sku]
+
+    def _worked_out(self, product_id: int, rules: StandInRules) -> tuple[int, ...]:
+        product = self._catalogue.get(product_id)
+        if product is None or not folded(product.category) or LISTED in rules.choose:
             return ()
         own = self._kind(product_id)
         fitting = [
             key
             for key in self._of_category[folded(product.category)]
-            if key != product_id and fits(own, self._kind(key))
+            if key != product_id and fits(own, self._kind(key), rules)
         ]
         if not fitting:
             return ()
@@ -136,14 +155,15 @@ def tells_of_use(tag: str) -> bool:
     return not tag.startswith(_NO_USE)
 
 
-def fits(one: _Kind, other: _Kind) -> bool:
-    """The gates; each is the same in both directions."""
+def fits(one: _Kind, other: _Kind, rules: StandInRules = _USUAL) -> bool:
+    """The gates; all but that of `price_within`, a share of the price of `one`, are the same in both directions."""
     return (
         bool(one.category)
         and one.category == other.category
-        and _same_use(one, other)
         and _near_price(one, other)
-        and _same_size(one, other)
+        and (ALIKE not in rules.choose or (_same_use(one, other) and _same_size(one, other)))
+        and (BRAND not in rules.choose or (bool(one.brand) and one.brand == other.brand))
+        and (rules.price_within is None or _within(one.price, other.price, rules.price_within))
     )
 
 
@@ -182,6 +202,11 @@ def _near_price(one: _Kind, other: _Kind) -> bool:
     if one.currency != other.currency or min(one.price, other.price) <= 0:
         return False
     return max(one.price, other.price) <= _PRICE_RATIO * min(one.price, other.price)
+
+
+def _within(price: float, other: float, share: float) -> bool:
+    # A hair more, since 11.00 is within 10 % of 10.00.
+    return abs(other - price) <= share * price + 1e-9
 
 
 def _same_size(one: _Kind, other: _Kind) -> bool:

@@ -78,6 +78,8 @@ def full_description() -> dict[str, Any]:
             "buy_again": 0.25, "popularity": 0.75, "per_brand": 3, "price_band": [0.5, 2], "fresh": True,
             "never": {"categories": ["Mugs"], "tags": ["old"]}, "never_together": [["Tea", "Mugs"]],
             "pinned": ["TEA-2"], "favour": [{"categories": ["Tea"], "weight": 1.5}], "durable": ["Mugs"], "margin": 0.3,
+            "stand_ins": {"choose": "brand", "price_within": 30, "instead": {"TEA-2": ["TEA-1"], "MUG-1": ["TEA-1", "TEA-2"]},
+                          "otherwise": "leave_out"},
         },
         "copy": {"granularity": "pick_set", "max_calls": 100, "max_minutes": "none", "approve_samples": True, "seed": 7},
     }  # fmt: skip

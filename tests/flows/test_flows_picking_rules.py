@@ -84,6 +84,11 @@ def test_rules_of_a_campaign_reach_its_picks_and_its_page(
             'never_together = [["Boots", "Hatz"]]',
             "never_together[0]: the shop has no 'Hatz'; the nearest is Hats",
         ),
+        (
+            'stand_ins = {instead = {"JKT-0" = ["nothing-like-it"]}}',
+            "stand_ins.instead: the shop has no 'nothing-like-it'",
+        ),
+        ("stand_ins = {choose = 'any'}", "picking.stand_ins.choose"),
         ("buy_again = 2", "picking.buy_again"),
         ("price_band = [2, 3]", "picking.price_band"),
         ("popularitie = 0.5", "picking.popularitie"),

@@ -22,11 +22,18 @@ _WHOLE = {"per_category": 50, "per_brand": 50}
 _DAYS = ("bought_days", "durable_days")
 # The field of the form by the beginning of a field of the terms, where they differ.
 _FIELDS = {"price_band": "price_low"}
+_OF_STAND_INS = {
+    "choose": "stand_in_choose",
+    "price_within": "stand_in_price",
+    "otherwise": "stand_in_otherwise",
+}
+CHOICES = ("", "alike", "category", "brand", "listed")
+OTHERWISE = ("", "pick_anew", "leave_out")
 
 
 class PicksSection:
     """Texts by the names of PickingTerms; `never_skus` and so on, `price_low` and `price_high`, `fresh` is "", "yes" or
-    "no"; `favour` is a list of {weight, skus, categories, brands, tags}."""
+    "no"; `favour` is a list of {weight, skus, categories, brands, tags}; `instead` has lines "JKT-01: JKT-02, JKT-05"."""
 
     name = "picks"
 
@@ -52,6 +59,10 @@ class PicksSection:
                 {"weight": shown(one.weight), **{kind: ", ".join(getattr(one, kind)) for kind in NAMED}}
                 for one in terms.favour
             ],
+            "stand_in_choose": terms.stand_ins.choose or "",
+            "stand_in_price": shown(terms.stand_ins.price_within),
+            "stand_in_otherwise": terms.stand_ins.otherwise or "",
+            "instead": "\n".join(f"{sku}: {', '.join(others)}" for sku, others in terms.stand_ins.instead),
         }
 
     def parse(self, session: Session, campaign: Campaign, value: dict[str, Any]) -> tuple[int, PickingTerms]:
@@ -101,6 +112,12 @@ def _raw(typed: Typed, favours: list[dict[str, Any]]) -> dict[str, Any]:
         "durable": typed.words("durable"),
         "pinned": typed.words("pinned"),
         "favour": [one for n, each in enumerate(favours) if (one := _favour(typed, each, n))],
+        "stand_ins": {
+            "choose": typed.one_of("stand_in_choose", CHOICES) or None,
+            "price_within": typed.number("stand_in_price", 1, 100, "30"),
+            "otherwise": typed.one_of("stand_in_otherwise", OTHERWISE) or None,
+            "instead": _instead(typed),
+        },
     }
     return {name: entry for name, entry in raw.items() if entry not in (None, [])}
 
@@ -127,6 +144,27 @@ def _favour(typed: Typed, each: dict[str, Any], n: int) -> dict[str, Any] | None
     return {"weight": weight, **{kind: names for kind, names in named.items() if names}}
 
 
+def listed_in(line: str) -> tuple[str, list[str]]:
+    """What sells out and what stands in for it, as "JKT-01: JKT-02, JKT-05" says; a number may have a colon itself."""
+    sku, _, others = line.partition(": ") if ": " in line else line.partition(":")
+    return sku.strip().removesuffix(":"), _parts(others)
+
+
+def _instead(typed: Typed) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in typed.lines("instead"):
+        sku, others = listed_in(line)
+        if not sku or not others:
+            typed.wrong(
+                "instead",
+                f"Say what stands in for {sku or 'what'}, such as {sku or 'JKT-01'}: JKT-02, JKT-05.",
+            )
+        elif sku in found:
+            typed.wrong("instead", f"{sku} has two lines; put all its stand-ins into one, the best first.")
+        found[sku] = others
+    return found
+
+
 def _parts(line: str) -> list[str]:
     return [part.strip() for part in line.split(",") if part.strip()]
 
@@ -138,4 +176,6 @@ def _field(place: tuple[int | str, ...] | list[str]) -> str:
         return f"never_{rest[0]}"
     if first == "favour" and rest:
         return f"favour.{rest[0]}.{rest[1] if len(rest) > 1 and rest[1] in NAMED else 'weight'}"
+    if first == "stand_ins":
+        return _OF_STAND_INS.get(rest[0], "instead") if rest else "instead"
     return _FIELDS.get(first, first)

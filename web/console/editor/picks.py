@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from campaigns.flows.draft_sections.picks import MOST_FAVOURS, NAMED
+from campaigns.flows.draft_sections.picks import MOST_FAVOURS, NAMED, listed_in
 from campaigns.flows.plans import get_campaign
 from campaigns.models import Role
 from campaigns.recommend.looking_up import find_products, products_named
@@ -32,6 +32,7 @@ _FIELDS = (
         "clear_stock",
     ),
     *(f"never_{kind}" for kind in NAMED),
+    *("stand_in_choose", "stand_in_price", "stand_in_otherwise", "instead"),
 )
 # The dial between the back catalogue and the best-sellers, in words.
 _DIAL = {
@@ -43,18 +44,29 @@ _DIAL = {
     "1": "what most customers buy",
 }
 _ONTO = {"pin": "pinned", "never": "never_skus"}
+# What looks a product up for the list of stand-ins: another field, and another place of the page.
+_SELLS_OUT, _STANDS_IN, _FIND_ONE = "sells-out", "stands-in", "find-stand-in"
 
 
 def _page(editing: Editing) -> ResponseReturnValue:
     here, find = runtime(), request.args.get("find", "").strip()[:100]
+    find_one = request.args.get("find_stand_in", "").strip()[:100]
+    instead = [listed_in(line) for line in editing.value.get("instead", "").splitlines() if line.strip()]
     with here.db.transaction() as session:
         hits = find_products(session, find) if find else []
+        stand_ins = find_products(session, find_one) if find_one else []
+        named = dict.fromkeys(one for sku, others in instead for one in (sku, *others))
+        titles = {hit.sku: hit.title for hit in products_named(session, list(named))}
         pinned = products_named(session, editing.value.get("pinned", "").split())
     return editing.page(
         "console/editor/picks.html",
         find=find,
         hits=hits,
         pinned=pinned,
+        find_stand_in=find_one,
+        stand_ins=stand_ins,
+        instead=instead,
+        titles=titles,
         favours=_favours(editing.value),
         words=_words(editing),
         dial=list(
@@ -84,9 +96,23 @@ def save(number: int) -> ResponseReturnValue:
     if verb in _ONTO and sku:
         field = _ONTO[verb]
         value[field] = f"{value[field]}\n{sku}".strip()
+    if verb in (_SELLS_OUT, _STANDS_IN, _FIND_ONE):
+        value["instead"] = _listed(value["instead"], verb, sku)
+        find = request.form.get("find_stand_in", "").strip()
+        looked_up = {"find_stand_in": find} if find else {}
+        return editing.save(value, "stand-ins", **looked_up) or _page(editing)
     find = request.form.get("find", "").strip()
     looked_up = {"find": find} if verb and find else {}
     return editing.save(value, "find" if verb else "", **looked_up) or _page(editing)
+
+
+def _listed(lines: str, verb: str, sku: str) -> str:
+    """The list with a line for what sells out, or with one more stand-in in its last line."""
+    if not sku or verb == _FIND_ONE:
+        return lines
+    if verb == _SELLS_OUT or not lines:
+        return f"{lines}\n{sku}:".strip()
+    return f"{lines}{' ' if lines.endswith((':', ',')) else ', '}{sku}"
 
 
 def _favours(value: dict[str, Any]) -> list[dict[str, str]]:
