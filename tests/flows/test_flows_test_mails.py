@@ -17,7 +17,7 @@ from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import BadInput, NotFound, Refused
 from campaigns.flows.scenes import Scene
 from campaigns.flows.test_mails import MOST_AN_HOUR
-from campaigns.models import Campaign, Customer, Event, Send, TestMail
+from campaigns.models import AuditEntry, Campaign, Customer, Event, Send, TestMail
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.delivery.delivery_servers import Relay
@@ -218,3 +218,9 @@ def test_an_erasure_takes_along_tests_of_the_persons_mail_and_tests_to_their_add
     left = shop.test_mails.listed(draft)
     assert [(mail.address, mail.customer) for mail in left] == [(ANNA, SHOP.customers[2].external_id)]
     assert len(list(shop.settings.captured_mail.rglob("*.eml"))) == 1, "captured mail is erased as well"
+    with shop.db.transaction() as session:
+        asked = select(AuditEntry.detail).where(AuditEntry.action == "test_mail.asked")
+        told = [detail["customer"] for detail in session.scalars(asked.order_by(AuditEntry.id))]
+    assert told[0] == own.id and customer not in told, (
+        "the log is never changed, so the shop's number is not in it"
+    )
