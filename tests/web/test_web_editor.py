@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from form_fields import form_fields, with_fields
 from sqlalchemy import text
 from web_story import Story, description, picture
 from werkzeug.test import TestResponse
@@ -105,7 +106,7 @@ def test_a_campaign_is_made_from_nothing_to_approval(signed_in: FlaskClient, sto
         ("picks", {"picks": "lots", "pinned": "NOT-1"}, ["whole number from 0 to 12", "lots", "NOT-1"]),
         ("brief", {**BRIEF, "goal": "x", "cta_url": "now<here"}, ["At least 3", "now&lt;here", "whole web address"]),
         ("template", {"template": "outdoor", "slots__0__name": "hero", "slots__0__alt": "", "slots__0__width": "wide"},
-         ["Say what can be seen", "Upload a picture", "wide"]),
+         ["Say what can be seen", "Upload the usual picture", "wide"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_shown_again_with_what_was_typed(
@@ -125,6 +126,39 @@ def test_what_is_wrong_is_shown_again_with_what_was_typed(
     after = story.runtime.campaigns.show(number)
     assert {**after, "audience_now": 0} == {**before, "audience_now": 0}
     assert "Not complete yet" in signed_in.get(f"/console/campaigns/{number}").get_data(as_text=True)
+
+
+def press(client: FlaskClient, number: int, **changed: Any) -> str:
+    """The step "template" with all that its form holds, and some of it changed; returns the page after that."""
+    form = Form(client, number, "template")
+    form.fields = with_fields(form_fields(form.page))
+    assert form.post(**changed).status_code in (200, 302)
+    return Form(client, number, "template").page
+
+
+def test_what_was_just_added_is_not_corrected_before_it_is_saved(signed_in: FlaskClient, story: Story) -> None:
+    number = begin(signed_in, "Just added")
+    press(signed_in, number, template="outdoor")
+    page = press(signed_in, number, do="slot-add:hero")
+    assert 'aria-invalid="true"' not in page and re.search(r'id="faults"[^>]* hidden', page)
+    assert any(one.section == "template" for one in story.runtime.drafts.complete(number)), "it is not complete"
+    page = press(signed_in, number, do="rule-add:0", slots__0__alt="A jacket")
+    assert 'aria-invalid="true"' not in page and 'value="A jacket"' in page
+    page = press(signed_in, number, then="next")
+    for called in ("the usual picture", "the picture when it is over", "the picture of rule 1"):
+        assert f"Upload {called}." in page and f"Give the web address that {called} leads to." in page
+    page = press(signed_in, number, do="rule-add:0")
+    assert "Upload the picture of rule 1" in page
+    assert "Upload the picture of rule 2" not in page, "only the new one is spared"
+
+
+def test_a_file_that_is_no_picture_is_told_of_a_new_part_too(signed_in: FlaskClient) -> None:
+    number = begin(signed_in, "No picture")
+    press(signed_in, number, template="outdoor")
+    press(signed_in, number, do="slot-add:hero")
+    file = (io.BytesIO(b"words"), "words.png")
+    page = press(signed_in, number, headers=AS_TYPED, slots__0__default__upload=file)
+    assert page.count('aria-invalid="true"') == 1 and "Pictures are PNG, JPEG or GIF" in page
 
 
 def test_a_page_that_saves_as_one_types_gets_json(signed_in: FlaskClient) -> None:
@@ -240,6 +274,33 @@ def test_products_are_found_pinned_and_kept_out(signed_in: FlaskClient, story: S
     assert picking == {"pinned": [skus[0]], "never": {"skus": [skus[1]]}}
     page = signed_in.get(f"/console/campaigns/{number}/edit/picks?find=%25%5C_zzz").get_data(as_text=True)
     assert "has no product with" in page
+
+
+def test_stand_ins_are_found_listed_and_kept_half_done(signed_in: FlaskClient, story: Story) -> None:
+    number = begin(signed_in, "Stand-ins")
+
+    def press(do: str, instead: str) -> str:
+        form = Form(signed_in, number, "picks")
+        answer = form.post(picks="4", instead=instead, find_stand_in="jacket", do=do)
+        assert answer.location.endswith("?find_stand_in=jacket#stand-ins")
+        return signed_in.get(answer.location).get_data(as_text=True)
+
+    skus = re.findall(r'value="sells-out:([^"]+)"', press("find-stand-in", ""))
+    assert len(skus) > 2 and 'value="stands-in:' not in press("find-stand-in", "")
+    page = press(f"sells-out:{skus[0]}", "")
+    assert f"Stands in for {skus[0]}" in page and f"Say what stands in for {skus[0]}" in page
+    assert f'value="stands-in:{skus[0]}"' not in page, "not for itself"
+    assert story.runtime.drafts.section(number, "picks")["instead"] == f"{skus[0]}:"
+    assert "stand_ins" not in story.runtime.campaigns.show(number)["picking"]
+    press(f"stands-in:{skus[1]}", f"{skus[0]}:")
+    page = press(f"stands-in:{skus[2]}", f"{skus[0]}: {skus[1]}")
+    assert story.runtime.campaigns.show(number)["picking"]["stand_ins"] == {"instead": {skus[0]: skus[1:3]}}
+    assert f"Instead of {skus[0]}, when it sells out: {skus[1]}, then {skus[2]}." in page
+    Form(signed_in, number, "picks").post(picks="4", instead=f"{skus[0]}: {skus[0]}", stand_in_price="30")
+    page = signed_in.get(f"/console/campaigns/{number}/edit/picks").get_data(as_text=True)
+    assert f"{skus[0]} cannot stand in for itself." in page and f">{skus[0]}: {skus[0]}</textarea>" in page
+    api = story.runtime.campaigns.show(number)["picking"]["stand_ins"]
+    assert api == {"instead": {skus[0]: skus[1:3]}}, "what is wrong changes nothing"
 
 
 def test_rules_of_an_own_audience_are_kept_half_done(signed_in: FlaskClient, story: Story) -> None:
