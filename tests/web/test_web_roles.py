@@ -236,6 +236,17 @@ def test_a_key_of_another_scope_is_refused(app: Flask, story: Story, method: str
     assert app.test_client().open(f"/api/v1{path}", method=method).status_code == 401
 
 
+def test_no_preview_is_asked_for_by_an_address_in_the_address(app: Flask, story: Story) -> None:
+    key = story.runtime.api_keys.create("previews", ["read", "privacy"])
+    answer = app.test_client().get(
+        f"/api/v1/campaigns/{story.draft}/preview?customer=kari@private.example",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    assert answer.status_code == 400
+    assert "number, not the address" in answer.get_json()["detail"]
+    assert "private.example" not in answer.get_data(as_text=True)
+
+
 def _scopes(api: APIFlask, rule: Rule) -> str:
     roles = getattr(api.view_functions[rule.endpoint], "_spec", {}).get("roles") or []
     return " or ".join("+".join(role) if isinstance(role, list) else role for role in roles) or "-"
