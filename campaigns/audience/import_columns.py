@@ -159,9 +159,6 @@ def _read_default(field: Field, default: str, where: str) -> Any:
 
 
 def _missing(kind: str, missing: Sequence[str], header: Sequence[str]) -> str:
-    one_column = len(header) == 1 and any(mark in header[0] for mark in ";\t")
-    if one_column:
-        return "the columns are not parted by commas; save the file as comma-separated CSV"
     ways = " ".join(f"--map {name}=COLUMN" for name in missing)
     return (
         f"{kind} need a column {', '.join(missing)}; the header has {', '.join(header) or 'nothing'}. "

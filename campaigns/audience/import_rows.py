@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,11 @@ class CsvFile:
     def __init__(self, stream: io.TextIOBase, where: str, watch: Watch | None = None) -> None:
         self.where = where
         self._watch = watch
-        self._reader = csv.reader(_bounded(stream, where, watch.most_characters if watch else sys.maxsize))
+        lines = _bounded(stream, where, watch.most_characters if watch else sys.maxsize)
+        self._reader = csv.reader(())
         with self._file_errors():
+            first = next(lines, "")
+            self._reader = csv.reader(chain([first] if first else [], lines), delimiter=_delimiter(first))
             header = next(self._reader, None)
         if not header or not any(column.strip() for column in header):
             raise BadInput("is empty; the first line must name the columns", where)
@@ -188,8 +191,13 @@ def _bounded(stream: io.TextIOBase, where: str, most: int) -> Iterator[str]:
         yield line
 
 
+def _delimiter(header: str) -> str:
+    """What parts the columns. Spreadsheets write semicolons where the comma is the sign of decimals."""
+    return next((sign for sign in ",;\t" if sign in header), ",")
+
+
 def _wrong_width(row: Sequence[str], width: int) -> str:
-    return f"has {len(row)} fields where the header has {width}; is a comma or a quote missing?"
+    return f"has {len(row)} fields where the header has {width}; is a comma, semicolon or quote missing?"
 
 
 def _why_bad(row: Sequence[str], plan: ColumnPlan) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +15,7 @@ from campaigns.audience.import_columns import ColumnPlan, Field, Kind, plan_colu
 from campaigns.audience.import_customers import merge_customers, seal_addresses, sealed_fields
 from campaigns.audience.import_merge import Merged, Staged
 from campaigns.audience.import_merge_rows import merge_consents, merge_orders, merge_products
+from campaigns.audience.import_remarks import no_picture
 from campaigns.audience.import_rows import KEPT_ERRORS, CsvFile, ErrorList, RowError, Upload, Watch, open_csv
 from campaigns.audience.suppressed_domains import renew_domains
 from campaigns.core.crypto import KeyRing
@@ -39,6 +40,7 @@ class ImportResult:
     `skipped` counts all bad rows, `errors` holds the first 1,000 of them by line. `superseded` are rows
     that a later row of the same file replaces (the last one of a customer or product counts). `suppressed` are
     customers of this file who are kept and never mailed, because their address or its domain is suppressed.
+    `remarked` counts rows that land and lack something in mails; `remarks` are the first 1,000 of them.
     """
 
     kind: str
@@ -50,6 +52,8 @@ class ImportResult:
     errors: list[RowError]
     superseded: int = 0
     suppressed: int = 0
+    remarked: int = 0
+    remarks: list[RowError] = field(default_factory=list)
 
 
 def import_file(
@@ -86,6 +90,7 @@ def import_file(
     with open_csv(path, watch) as file, session.begin_nested():
         plan = plan_columns(kind, file.header, mapping, defaults, file.where)
         staged = _stage(session, kind, file, plan, keyring, errors, now)
+        remarks = no_picture(staged)
         merged = _MERGES[kind](staged)
         staged.drop()
     session.expire_all()
@@ -99,6 +104,8 @@ def import_file(
         errors=sorted([*errors.kept, *merged.rejected.kept])[:KEPT_ERRORS],
         superseded=merged.superseded,
         suppressed=merged.suppressed,
+        remarked=remarks.count,
+        remarks=sorted(remarks.kept),
     )
     log.info("file_imported", kind=kind, file=path.name, rows=result.rows_read, skipped=result.skipped)
     return result

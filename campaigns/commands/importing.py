@@ -39,6 +39,10 @@ def _tell(path: Path, result: ImportResult) -> None:
     )
     if result.suppressed:
         click.echo(f"  {result.suppressed:,} of them are suppressed: they are kept, and never mailed")
+    for remark in result.remarks[:1]:
+        click.echo(
+            f"  {result.remarked:,} worth mending, the first in line {remark.line}: {remark.reason}", err=True
+        )
     for error in result.errors[:_MOST_ERRORS]:
         click.echo(f"  line {error.line}: {error.reason}", err=True)
     if result.skipped > _MOST_ERRORS:

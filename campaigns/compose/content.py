@@ -180,12 +180,17 @@ def pick_view(pick: Pick, *, line: str, link: str, locale: str, language: str) -
     return PickView(
         title=_title(product.title),
         price_text=price_text(product.price, product.currency, locale),
-        picture_url=product.image_url,
+        picture_url=product.image_url if is_web_address(product.image_url) else "",
         link=link,
         line=line,
         reason_text=reason_words(pick.reason, language),
         personal=pick.reason.kind in OWN_REASONS,
     )
+
+
+def is_web_address(image_url: str) -> bool:
+    """Whether a mail can show it: a path beside the shop's files leads nowhere from there."""
+    return image_url.lower().startswith(("https://", "http://"))
 
 
 @lru_cache(maxsize=8192)

@@ -225,7 +225,7 @@ class FileImports:
                 self._remove(session, row)
             for column in (FileImport.checked, FileImport.result):
                 quoting = update(FileImport).where(FileImport.changed_at < before, column.has_key("errors"))
-                session.execute(quoting.values({column: column.op("-")("errors")}))
+                session.execute(quoting.values({column: column.op("-")("errors").op("-")("remarks")}))
         self._sweep()
         return len(gone)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.compose.content import is_web_address
 from campaigns.compose.link_probe import LinkProbe, LinkState
 from campaigns.compose.links import SendRef
 from campaigns.compose.preflight import Finding, check
@@ -110,6 +111,7 @@ class Preflight:
             for finding in mail.findings:
                 found[finding].append(label)
         found.update({finding: [] for finding in self._dead_links(plan, written)})
+        found.update({finding: [] for finding in _without_picture(facts for _, _, facts in tried)})
         found.update(self._spam(written))
         if self._shelf.slow:
             why = "the model writes while the campaign is sent, and its words are checked then"
@@ -230,6 +232,24 @@ def _slot_pictures(session: Session, plan: CampaignPlan) -> Iterator[Finding]:
                 f"is {slot.width}x{slot.height}; the template was made for {made_for.width}x{made_for.height}"
             )
             yield Finding("warning", "slot-shape", f"Slot {slot.name} {why}.")
+
+
+def _without_picture(facts: Iterable[LetterFacts]) -> Iterator[Finding]:
+    """Products of these mails whose picture is a path, which is left out of mails."""
+    products = {pick.product.sku: pick.product for one in facts for pick in one.picks}
+    lacking = sorted(
+        sku
+        for sku, product in products.items()
+        if product.image_url and not is_web_address(product.image_url)
+    )
+    if lacking:
+        named = ", ".join(lacking[:_MOST_RULES_NAMED]) + (" ..." if len(lacking) > _MOST_RULES_NAMED else "")
+        yield Finding(
+            "warning",
+            "product-picture-no-address",
+            f"{len(lacking)} product(s) are shown without a picture ({named}): their image_url is no web address. "
+            "Import the products again with addresses that begin with https://.",
+        )
 
 
 def _netloc(url: str) -> str:

@@ -129,7 +129,7 @@ def test_all_errors_are_counted_and_the_first_ones_kept(
     [
         (b"", "e.csv", "empty"),
         (b"\n\n", "e.csv", "empty"),
-        (b"sku;title\nA;B\n", "e.csv", "comma"),
+        (b"sku|title\nA|B\n", "e.csv", "--map sku=COLUMN"),
         (b"sku,name\nA,B\n", "e.csv", "--map title=COLUMN"),
         (b"sku,title,Title\nA,B,C\n", "e.csv", "twice"),
         (b"sku,title\nA,B\xe9\n", "e.csv", "not UTF-8"),
@@ -253,3 +253,24 @@ def test_no_cell_breaks_a_converter(cell: str) -> None:
                 field.read(cell)
             except ValueError as error:
                 assert str(error)
+
+
+def test_a_picture_that_is_a_path_is_remarked_and_lands(load: Callable[..., ImportResult]) -> None:
+    rows = "sku,title,image_url\nP1,One,pictures/one.jpg\nP2,Two,https://shop.example/two.jpg\nP3,Three,\n"
+    told = load("products", rows)
+    assert (told.inserted, told.skipped, told.remarked) == (3, 0, 1)
+    [remark] = told.remarks
+    assert remark.line == 2 and "pictures/one.jpg" in remark.reason and "https://" in remark.reason
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_spreadsheets_part_columns_by_other_signs_too(load: Callable[..., ImportResult], sign: str) -> None:
+    rows = [
+        ["external_id", "email", "first_name"],
+        ["C1", "c1@shop.example", '"Ada, of old"'],
+        ["C2", "c2", ""],
+    ]
+    told = load("customers", "\n".join(sign.join(row) for row in rows))
+    assert (told.inserted, told.skipped) == (1, 1) and told.errors[0].line == 3
+    bad = load("customers", f"external_id{sign}email\nC3\n")
+    assert "semicolon" in bad.errors[0].reason

@@ -145,3 +145,9 @@ def test_a_link_into_ones_own_network_is_refused(shop: Runtime, draft: int) -> N
         campaign = session.get_one(Campaign, draft)
         campaign.brief = {**campaign.brief, "call_to_action_url": "http://127.0.0.1:1/"}
     assert {"dead-link", "ip-link"} <= set(codes(shop, draft))
+
+
+def test_products_whose_picture_is_no_address_are_named_and_shown_without(shop: Runtime, draft: int) -> None:
+    """The sample's own file names its pictures by paths, which no mail can fetch."""
+    [finding] = [f for f in shop.preflight.run(draft).of("warning") if f.code == "product-picture-no-address"]
+    assert "-" in finding.message and "https://" in finding.message

@@ -23,7 +23,8 @@ class RowErrorOut(BaseModel):
 
 
 class ImportOut(BaseModel):
-    """What the file did; `errors` are the first of all rows that were skipped."""
+    """What the file did; `errors` are the first of all rows that were skipped, `remarks` of those that landed and
+    lack something in mails."""
 
     kind: str
     rows_read: int
@@ -32,6 +33,7 @@ class ImportOut(BaseModel):
     unchanged: int
     skipped: int
     errors: list[RowErrorOut]
+    remarks: list[RowErrorOut] = []
 
 
 _CSV: dict[str, Any] = {
@@ -63,4 +65,5 @@ def import_rows(kind: Literal["customers", "products", "orders", "consents"]) ->
         "unchanged": result.unchanged,
         "skipped": result.skipped,
         "errors": [{"line": error.line, "reason": error.reason} for error in result.errors],
+        "remarks": [{"line": remark.line, "reason": remark.reason} for remark in result.remarks],
     }

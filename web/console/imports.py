@@ -30,6 +30,7 @@ from web.parts import runtime
 blueprint = Blueprint("imports", __name__, url_prefix="/imports")
 
 ERRORS_SHOWN = 50
+REMARKS_SHOWN = 10
 KIND_WORDS: Mapping[str, str] = {
     "customers": "Customers",
     "products": "Products",
@@ -173,6 +174,7 @@ def _page(file: FileView, change: bool = False, status: int = 200) -> ResponseRe
         fields=_fields(file, peek) if peek else (),
         told=file.result or file.checked,
         shown=ERRORS_SHOWN,
+        most_remarks=REMARKS_SHOWN,
     )
     return page, status
 

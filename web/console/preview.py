@@ -204,7 +204,7 @@ def _reasons(mail: Preview) -> list[dict[str, Any]]:
             "title": pick.product.title,
             "sku": pick.product.sku,
             "price": view.price_text,
-            "picture": pick.product.image_url,
+            "picture": view.picture_url,
             "why": reason_words(pick.reason, "en"),
             "score": pick.score,
         }
