@@ -100,11 +100,20 @@ def test_rules_are_dragged_and_pictures_go_up_at_once(
     page.wait_for_url("**#slots.0.rules.0")
     expect(page.locator(".rule-item h3").first).to_contain_text("snow")
     assert names() == ["snow", "rain"]
-    with page.expect_navigation():
-        page.locator('input[name="slots.0.rules.0.upload"]').set_input_files(
-            {"name": "new.jpg", "mimeType": "image/jpeg", "buffer": picture("orange")}
-        )
-    assert page.url.endswith("#slots.0.rules.0")
+    # What is typed while a picture is on its way is kept: the page stays.
+    was = page.locator("#slots\\.0\\.rules\\.0 img").get_attribute("src")
+    page.route("**/edit/template", lambda route: (page.wait_for_timeout(300), route.continue_())[1])
+    page.locator('input[name="slots.0.rules.0.upload"]').set_input_files(
+        {"name": "new.jpg", "mimeType": "image/jpeg", "buffer": picture("orange")}
+    )
+    page.get_by_label("What can be seen").fill("Typed meanwhile")
+    expect(page.locator("#slots\\.0\\.rules\\.0 img")).not_to_have_attribute("src", was or "")
+    assert page.get_by_label("What can be seen").input_value() == "Typed meanwhile"
+    for _ in range(100):
+        if story.runtime.campaigns.show(number)["slots"][0]["alt"] == "Typed meanwhile":
+            break
+        page.wait_for_timeout(100)
+    assert story.runtime.campaigns.show(number)["slots"][0]["alt"] == "Typed meanwhile"
     shown = story.runtime.campaigns.show(number)["slots"][0]["rules"]
     assert shown[0]["picture"] != shown[1]["picture"] and names() == ["snow", "rain"]
 

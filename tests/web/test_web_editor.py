@@ -136,12 +136,16 @@ def press(client: FlaskClient, number: int, **changed: Any) -> str:
     return Form(client, number, "template").page
 
 
-def test_what_was_just_added_is_not_corrected_before_it_is_saved(signed_in: FlaskClient, story: Story) -> None:
+def test_what_was_just_added_is_not_corrected_before_it_is_saved(
+    signed_in: FlaskClient, story: Story
+) -> None:
     number = begin(signed_in, "Just added")
     press(signed_in, number, template="outdoor")
     page = press(signed_in, number, do="slot-add:hero")
     assert 'aria-invalid="true"' not in page and re.search(r'id="faults"[^>]* hidden', page)
-    assert any(one.section == "template" for one in story.runtime.drafts.complete(number)), "it is not complete"
+    assert any(one.section == "template" for one in story.runtime.drafts.complete(number)), (
+        "it is not complete"
+    )
     page = press(signed_in, number, do="rule-add:0", slots__0__alt="A jacket")
     assert 'aria-invalid="true"' not in page and 'value="A jacket"' in page
     page = press(signed_in, number, then="next")

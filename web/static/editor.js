@@ -76,38 +76,40 @@
     return body;
   };
 
+  const send = async (body, arrived = () => {}) => {
+    const answer = await fetch(location.href, {
+      method: "POST",
+      body,
+      headers: { "X-Saving": "as-typed" },
+      credentials: "same-origin",
+      redirect: "error",
+    });
+    if (answer.status === 409) {
+      const { by, at, error } = await answer.json();
+      overtaken = true;
+      say(`${by || "Somebody"} changed this step${at ? ` at ${clock(at)}` : ""}. Press Save to see both versions; yours is still here. ${by ? "" : error || ""}`, true);
+      return;
+    }
+    if (!answer.ok) throw new Error(String(answer.status));
+    const now = await answer.json();
+    form.elements.version.value = now.version;
+    arrived();
+    showPictures(now.pictures);
+    showProblems(now.problems);
+    say(`Saved ${clock(now.at)}${now.problems.length ? ", not complete yet" : ""}`);
+    lookAhead();
+  };
+
   const save = async () => {
     clearTimeout(waiting);
     if (!dirty || overtaken || saving) return saving;
     dirty = false;
     say("Saving…");
-    saving = (async () => {
-      try {
-        const answer = await fetch(location.href, {
-          method: "POST",
-          body: typed(),
-          headers: { "X-Saving": "as-typed" },
-          credentials: "same-origin",
-          redirect: "error",
-        });
-        if (answer.status === 409) {
-          const { by, at, error } = await answer.json();
-          overtaken = true;
-          say(`${by || "Somebody"} changed this step${at ? ` at ${clock(at)}` : ""}. Press Save to see both versions; yours is still here. ${by ? "" : error || ""}`, true);
-          return;
-        }
-        if (!answer.ok) throw new Error(String(answer.status));
-        const now = await answer.json();
-        form.elements.version.value = now.version;
-        showProblems(now.problems);
-        say(`Saved ${clock(now.at)}${now.problems.length ? ", not complete yet" : ""}`);
-        lookAhead();
-      } catch {
-        dirty = true;
-        say("Not saved yet: the server does not answer. Trying again…", true);
-        waiting = setTimeout(save, AGAIN_MS);
-      }
-    })();
+    saving = send(typed()).catch(() => {
+      dirty = true;
+      say("Not saved yet: the server does not answer. Trying again…", true);
+      waiting = setTimeout(save, AGAIN_MS);
+    });
     await saving;
     saving = null;
     if (dirty && !overtaken) waiting = setTimeout(save, QUIET_MS);
@@ -121,6 +123,44 @@
     dirty = true;
     clearTimeout(waiting);
     waiting = setTimeout(save, QUIET_MS);
+  };
+
+  // A picture goes up as soon as it is chosen, while the page stays: whatever is typed meanwhile is still there.
+  const upload = async (field) => {
+    while (saving) await saving;
+    if (!field.files.length || overtaken) return;
+    clearTimeout(waiting);
+    dirty = false;
+    const body = typed();
+    body.append(field.name, field.files[0]);
+    say("Uploading the picture…");
+    saving = send(body, () => {
+      field.value = "";
+      touched.add(field.id);
+    }).catch(() => {
+      dirty = true;
+      say("The picture did not arrive. It may be too large, or the server does not answer; choose it again.", true);
+    });
+    await saving;
+    saving = null;
+    if (dirty && !overtaken) waiting = setTimeout(save, QUIET_MS);
+  };
+
+  const showPictures = (pictures) => {
+    for (const [place, shown] of Object.entries(pictures || {})) {
+      const box = byId(`${place}.picture`)?.closest(".variant-picture");
+      if (!box || !shown) continue;
+      box.querySelector("input[type=hidden]").value = shown.picture;
+      const image = new Image(shown.width, shown.height);
+      image.src = shown.url;
+      image.alt = box.dataset.label;
+      const size = document.createElement("small");
+      size.className = "quiet";
+      size.dataset.size = "";
+      size.textContent = `${shown.width} × ${shown.height} pixels`;
+      for (const old of box.querySelectorAll("img, .no-picture, [data-size]")) old.remove();
+      box.prepend(image, size);
+    }
   };
 
   const lookAhead = async () => {
@@ -145,8 +185,7 @@
     form.addEventListener("input", changed);
     form.addEventListener("change", changed);
     form.addEventListener("change", (event) => {
-      // A picture is uploaded as soon as it is chosen.
-      if (event.target.type === "file" && event.target.files.length) form.requestSubmit(byId("upload"));
+      if (event.target.type === "file" && event.target.files.length) upload(event.target);
     });
     let sent = false;
     form.addEventListener("submit", (event) => {

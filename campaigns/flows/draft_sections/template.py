@@ -152,16 +152,20 @@ def _say_what_lacks(slot: dict[str, Any], typed: Typed, place: str) -> None:
     """What a form leaves empty, in a form's words."""
     if not Typed(slot).text("alt"):
         typed.wrong(f"{place}.alt", "Say what can be seen; it must be true of every picture.")
-    places = [("default", slot.get("default") or {}), ("expired", slot.get("expired") or {})]
-    places += [(f"rules.{n}", rule) for n, rule in enumerate(slot.get("rules") or [])]
-    for name, shown in places:
+    places = [
+        ("default", slot.get("default") or {}, "the usual picture"),
+        ("expired", slot.get("expired") or {}, "the picture when it is over"),
+    ]
+    rules = enumerate(slot.get("rules") or [])
+    places += [(f"rules.{n}", rule, f"the picture of rule {n + 1}") for n, rule in rules]
+    for name, shown, called in places:
         own = Typed(shown)
         if own.text("refused"):
             typed.wrong(f"{place}.{name}.picture", own.text("refused"))
         elif not own.text("picture"):
-            typed.wrong(f"{place}.{name}.picture", "Upload a picture.")
+            typed.wrong(f"{place}.{name}.picture", f"Upload {called}.")
         if not own.text("link"):
-            typed.wrong(f"{place}.{name}.link", "Give the web address that it leads to.")
+            typed.wrong(f"{place}.{name}.link", f"Give the web address that {called} leads to.")
 
 
 def _kept(session: Session, name: str, with_body: bool) -> PictureFile | None:

@@ -54,6 +54,8 @@ class Editing:
     missing: list[Missing]
     theirs: DraftSection | None = None
     problems: dict[str, str] = field(init=False)
+    told: dict[str, Any] = field(default_factory=dict)
+    """What a page that saves by itself is told beside what became of the save."""
 
     def __post_init__(self) -> None:
         self.problems = {}
@@ -124,7 +126,7 @@ class Editing:
             self.problems = {}
             return None
         if wants_json():
-            return _told(saved)
+            return _told(saved, self.told)
         onward = after(self.step.name) if request.form.get("then") == "next" and not saved.problems else None
         if onward is not None:
             return redirect(url_for(onward.endpoint, number=self.campaign["id"], _anchor="main"))
@@ -166,11 +168,12 @@ def wants_json() -> bool:
     return request.headers.get("X-Saving") == "as-typed"
 
 
-def _told(saved: Saved) -> ResponseReturnValue:
+def _told(saved: Saved, more: Mapping[str, Any]) -> ResponseReturnValue:
     return jsonify(
         version=saved.version,
         at=saved.at.isoformat(),
         problems=[problem.to_json() for problem in saved.problems],
+        **more,
     )
 
 

@@ -14,6 +14,8 @@ from campaigns.flows.draft_sections.slot_texts import TICKED
 _NAME = re.compile(r"slots(?:\.(?:\d{1,2}|[a-z][a-z_]{0,29})){2,5}")
 _DO = re.compile(r"(?P<verb>[a-z-]+)(?P<numbers>(?::\d{1,2}){0,3})(?::(?P<word>[a-z0-9_-]{1,40}))?")
 MOST_RULES = 50
+NEW = "new"
+"""The field of a part that was just added, and of which nothing is asked before the first save."""
 
 
 def read_slots(form: MultiDict[str, str]) -> list[dict[str, Any]]:
@@ -48,7 +50,7 @@ def act(slots: list[dict[str, Any]], do: str, template: MailTemplate | None) -> 
             del slots[n]
             return "slots"
         case "rule-add", [n] if n < len(slots) and len(slots[n]["rules"]) < MOST_RULES:
-            slots[n]["rules"].append({"when": {}})
+            slots[n]["rules"].append({NEW: "yes", "when": {}})
             return f"slots.{n}.rules.{len(slots[n]['rules']) - 1}"
         case ("rule-remove" | "rule-up" | "rule-down" | "rule-move") as verb, [n, *where] if n < len(slots):
             return _moved(slots[n]["rules"], verb, where, f"slots.{n}")
@@ -59,6 +61,7 @@ def blank_slot(name: str, template: MailTemplate | None) -> dict[str, Any]:
     """A slot of the size that the template has for it."""
     size = template.slots.get(name) if template else None
     return {
+        NEW: "yes",
         "name": name,
         "kind": "picture",
         "width": str(size.width) if size else "",
@@ -67,6 +70,22 @@ def blank_slot(name: str, template: MailTemplate | None) -> dict[str, Any]:
         "expired": {},
         "rules": [],
     }
+
+
+def untouched(slots: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The places of parts that were just added: slots.0. or slots.0.rules.2."""
+    places = []
+    for n, slot in enumerate(slots):
+        places += [f"slots.{n}."] if slot.get(NEW) else []
+        places += [f"slots.{n}.rules.{m}." for m, rule in enumerate(slot.get("rules") or []) if rule.get(NEW)]
+    return tuple(places)
+
+
+def settle(slots: list[dict[str, Any]]) -> None:
+    """No part is a new one any more."""
+    for slot in slots:
+        for part in (slot, *slot["rules"]):
+            part.pop(NEW, None)
 
 
 def part_at(slots: list[dict[str, Any]], place: str) -> dict[str, Any] | None:

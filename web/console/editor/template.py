@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.compose.template import MailTemplate, load_template
@@ -19,7 +19,7 @@ from campaigns.opentime.slots.slot_kinds import KINDS
 from campaigns.opentime.weather.weather import Condition
 from web.console.access import requires
 from web.console.editor.frame import EDIT, Editing, wants_json
-from web.console.editor.slot_forms import act, part_at, read_slots
+from web.console.editor.slot_forms import act, part_at, read_slots, settle, untouched
 from web.console.users import person
 from web.console.wording import WEATHER_SIGNS
 from web.parts import runtime
@@ -39,6 +39,7 @@ def _page(editing: Editing) -> ResponseReturnValue:
     slots = editing.value.get("slots") or []
     used = {slot.get("name") for slot in slots}
     free = [name for name in (chosen.slots if chosen else ()) if name not in used]
+    _begin_without_problems(editing, slots)
     return editing.page(
         "console/editor/template.html",
         templates=installed_templates(),
@@ -73,7 +74,11 @@ def save(number: int) -> ResponseReturnValue:
         "" if wants_json() else act(value["slots"], request.form.get("do", ""), _template(value["template"]))
     )
     uploaded = _upload(number, value["slots"])
-    return editing.save(value, anchor or uploaded) or _page(editing)
+    if wants_json():
+        editing.told["pictures"] = {place: _shown_at(value["slots"], place) for place in uploaded}
+    elif not anchor:
+        settle(value["slots"])
+    return editing.save(value, anchor or "".join(uploaded[-1:])) or _page(editing)
 
 
 @blueprint.before_request
@@ -94,14 +99,34 @@ def picture(name: str) -> Response:
     return response
 
 
-def _upload(number: int, slots: list[dict[str, Any]]) -> str:
-    """Keep what was uploaded with the form, and name it in the slots; returns where the last one belongs."""
-    place = ""
+def _begin_without_problems(editing: Editing, slots: list[dict[str, Any]]) -> None:
+    """Nobody likes to be corrected before they have begun: of what was just added only a refused file is told."""
+    new = untouched(slots)
+    for name in [*editing.problems] if new else ():
+        part = part_at(slots, name.removesuffix(".picture"))
+        if name.startswith(new) and not (part and part.get("refused")):
+            del editing.problems[name]
+
+
+def _shown_at(slots: list[dict[str, Any]], place: str) -> dict[str, Any] | None:
+    """The picture that is kept there now, for a page that stays; None: the file was refused."""
+    part = part_at(slots, place) or {}
+    name = part.get("picture", "")
+    known = runtime().uploads.about([name]).get(name) if not part.get("refused") else None
+    if known is None:
+        return None
+    url = url_for("opens.hosted", name=known.file)
+    return {"picture": name, "url": url, "width": known.width, "height": known.height}
+
+
+def _upload(number: int, slots: list[dict[str, Any]]) -> list[str]:
+    """Keep what was uploaded with the form, and name it in the slots; returns where each belongs."""
+    places: list[str] = []
     for name, file in request.files.items():
         part = part_at(slots, name.removesuffix(UPLOAD)) if name.endswith(UPLOAD) and file.filename else None
         if part is None:
             continue
-        place = name.removesuffix(UPLOAD)
+        places.append(name.removesuffix(UPLOAD))
         try:
             part["picture"] = runtime().uploads.keep(
                 number, file.filename or "", file.read(LARGEST_BYTES + 1), person().name
@@ -109,7 +134,7 @@ def _upload(number: int, slots: list[dict[str, Any]]) -> str:
         except BadInput as error:
             # The picture that was there before stays; why this one does not do is shown beside it.
             part["refused"] = f"{error.message.removeprefix(f'{error.where}: ')}. {_NO_PICTURES}"
-    return place
+    return places
 
 
 def _picture_names(slots: list[dict[str, Any]]) -> list[str]:
