@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event, select, text
+from test_flows_picking_rules import plan_of, prepared
 
 from campaigns.core.errors import BadInput
 from campaigns.flows.plans import load_plan
@@ -85,3 +88,29 @@ def test_what_is_listed_must_be_known_and_allowed(shop: Runtime, sample: SampleF
     ):
         with pytest.raises(BadInput, match=said):
             shop.campaigns.create_from_file(described(sample, f"[picking.stand_ins]\n{table}"))
+
+
+def test_a_mail_goes_without_what_nothing_stands_in_for(
+    shop: Runtime, sample: SampleFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = '[picking.stand_ins]\nchoose = "listed"\notherwise = "leave_out"'
+    number = shop.campaigns.create_from_file(described(sample, table))
+    shop.campaigns.approve(number, "test")
+    shop.campaigns.send(number, "test")
+    shop.sending.plan(number)
+    before = {one.send.id: one for one in prepared(shop, number)}
+    gone, _ = Counter(row[0] for one in before.values() for row in one.picks).most_common(1)[0]
+    with shop.db.transaction() as session:
+        session.execute(
+            text("update products set stock = 0, updated_at = clock_timestamp() where id = :n"), {"n": gone}
+        )
+    monkeypatch.setattr("campaigns.flows.picking.CATALOGUE_SECONDS", 0.0)
+    plan = plan_of(shop, number)
+    sends = [replace(one.send, picks=one.picks, copy_id=one.copy_id) for one in before.values()]
+    fit, _ = shop.tailor.check(plan, sends)
+    ready, _ = shop.tailor.tailor(plan, fit, wait_for_words=True)
+    assert {one.send.id for one in ready} == before.keys()
+    for one in ready:
+        left = [row[0] for row in before[one.send.id].picks if row[0] != gone]
+        assert [row[0] for row in one.picks] == left
+        assert len(one.facts.copy.product_lines) == len(left)
