@@ -16,7 +16,10 @@ from web_story import Story, description, picture
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT
 from campaigns.delivery.capture import list_captured
 from campaigns.flows.askers import Asker
-from campaigns.models import Customer, Role
+from campaigns.flows.counters import recount
+from campaigns.flows.plans import get_campaign
+from campaigns.flows.series import begin_series
+from campaigns.models import CampaignStatus, Customer, Role, Send
 from tests.flows.flows_experiments import age_sends
 from tests.shop import record_opens, send_all
 
@@ -158,6 +161,47 @@ def _webhook(story: Story) -> str:
     return f"/console/webhooks/{known[0]}"
 
 
+def _series(story: Story) -> str:
+    """One that begins in years."""
+    runtime, name = story.runtime, "Comes again"
+    found = [one.id for one in runtime.overviews.campaigns()[0] if one.name == name]
+    number = found[0] if found else _drafted(story, name)
+    if not found:
+        with runtime.db.transaction() as session:
+            campaign, now = get_campaign(session, number), runtime.clock.now()
+            campaign.recurrence = {"every": "day", "at": "09:00", "zone": "UTC", "starts": "2090-01-01"}
+            session.add(campaign.move(CampaignStatus.APPROVED, now, "a test"))
+            begin_series(session, campaign, now, "a test")
+    return f"/console/campaigns/{number}/series"
+
+
+def _concerned(story: Story, which: str) -> str:
+    """Customers whose mails were refused, or of whose mails nobody knows."""
+    runtime, name = story.runtime, "Goes wrong"
+    found = [one.id for one in runtime.overviews.campaigns()[0] if one.name == name]
+    number = found[0] if found else _drafted(story, name)
+    if not found:
+        wrong = (
+            ("failed", "rejected (sender's fault)"),
+            ("uncertain", "no reply after the mail was handed over"),
+        )
+        with runtime.db.transaction() as session:
+            campaign = get_campaign(session, number)
+            campaign.status, campaign.finished_at = "sent", runtime.clock.now()
+            people = session.scalars(select(Customer.id).order_by(Customer.id).limit(2)).all()
+            for customer, (status, reason) in zip(people, wrong, strict=True):
+                session.add(Send(campaign_id=number, customer_id=customer, status=status, reason=reason))
+            session.flush()
+            recount(session, number)
+        runtime.troubles.count(number)
+    return f"/console/campaigns/{number}/troubles{which}"
+
+
+def _drafted(story: Story, name: str) -> int:
+    pictures = {colour: picture("teal") for colour in ("neutral", "rain", "snow")}
+    return story.runtime.campaigns.create(description(name), pictures)
+
+
 def _captured(story: Story) -> str:
     mail = list_captured(story.runtime.settings.captured_mail, limit=1)[0]
     return f"/console/outbox/{mail.message_id.strip('<>')}"
@@ -218,7 +262,11 @@ PAGES: dict[str, Path] = {
     "calendar, week": lambda story: "/console/calendar?view=week",
     "calendar, list": lambda story: "/console/calendar?view=list",
     "progress": lambda story: f"/console/campaigns/{story.sent}/progress",
-    "what went wrong": lambda story: f"/console/campaigns/{story.sent}/troubles",
+    "series": _series,
+    "nothing went wrong": lambda story: f"/console/campaigns/{story.sent}/troubles",
+    "what went wrong": lambda story: _concerned(story, ""),
+    "what went wrong, failed": lambda story: _concerned(story, "/failed/all"),
+    "what went wrong, uncertain": lambda story: _concerned(story, "/uncertain/all"),
     # api
     "API keys": _keys,
     "webhooks": lambda story: _webhook(story) and "/console/webhooks",
