@@ -12,9 +12,11 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -33,7 +35,13 @@ from web.console.users import ensure_admin
 _SAMPLE_CUSTOMERS = 2_000
 _LARGE = 3
 _SETTLE_SECONDS = 20.0
-_EXAMPLES = 2  # of each kind of page
+_PATIENCE_SECONDS = 400.0  # until the reports of a million mails are made
+_EXAMPLES = 4  # of each kind of page
+_EXPERIMENT = {
+    "factor": "subject",
+    "holdout": 0.1,
+    "arms": [{"name": "As written"}, {"name": "Plain", "value": "News"}],
+}
 _WANTED_MS = 200.0
 _SIGN_OUT = "/console/logout"
 
@@ -79,10 +87,10 @@ class Visitor:
         """The page at this path."""
         return self._session.get(self._base + path, timeout=120)
 
-    def pages(self, first: str) -> dict[str, list[str]]:
+    def pages(self, first: list[str]) -> dict[str, list[str]]:
         """The paths of all pages that links lead to, beginning with `first` and the home page, by their view."""
         found: dict[str, list[str]] = defaultdict(list)
-        waiting = deque([first, "/console/"])
+        waiting = deque([*first, "/console/"])
         seen = set(waiting)
         while waiting:
             path = waiting.popleft()
@@ -96,6 +104,13 @@ class Visitor:
                 seen.update(fresh)
                 waiting.extend(fresh)
         return {view: paths for view, paths in found.items() if paths}
+
+    def wait_for_reports(self, campaigns: list[int]) -> None:
+        """Until the workers have made the reports of these campaigns and judged the recommender."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        paths = [f"/console/campaigns/{number}/report" for number in campaigns]
+        while time.monotonic() < deadline and any("is being made" in self.get(path).text for path in paths):
+            time.sleep(2)
 
     def timed(self, path: str, times: int) -> list[float]:
         """Milliseconds of so many answers, in order of size."""
@@ -150,8 +165,8 @@ def _deployed(shop: Bench) -> Iterator[str]:
             process.wait(60)
 
 
-def _fill(shop: Bench, customers: int) -> int:
-    """Make the shop large; returns the number of a campaign that everybody got."""
+def _fill(shop: Bench, customers: int) -> list[int]:
+    """Make the shop large; returns two campaigns that everybody got, the second with arms, and a series."""
     runtime = shop.runtime
     for kind in ("customers", "products", "orders", "consents"):
         runtime.importing.run(kind, [getattr(shop.files, kind)])
@@ -160,21 +175,48 @@ def _fill(shop: Bench, customers: int) -> int:
     while runtime.sending.send_batch(sent).claimed:
         pass
     large = [runtime.campaigns.create_from_file(shop.files.campaign) for _ in range(_LARGE)]
+    tried = _with(shop, {"experiment": _EXPERIMENT})
+    series = _with(
+        shop,
+        {
+            "series": {
+                "every": "week",
+                "weekdays": [0],
+                "at": "09:00",
+                "zone": "Europe/Oslo",
+                "starts": date(2040, 1, 2),
+            }
+        },
+    )
+    runtime.campaigns.approve(series, "benchmarks")
     for _ in range(30):
         runtime.campaigns.create_from_file(shop.files.campaign)
-    grow(runtime.db, sent, large, customers)
-    return large[-1]
+    grow(runtime.db, sent, [*large, tried], customers)
+    for country in ("NO", "US", "JP"):
+        runtime.segments.create(f"Lives in {country}", {"country": [country]}, "benchmarks")
+    runtime.webhooks.create("https://example.com/hook", ["mail.sent"], "benchmarks")
+    return [large[-1], tried, series]
+
+
+def _with(shop: Bench, more: dict[str, object]) -> int:
+    """The sample's campaign with something more in its description."""
+    raw = tomllib.loads(shop.files.campaign.read_text())
+    folder = shop.files.campaign.parent
+    files = {path.name: path.read_bytes() for path in folder.glob("*.jpg")}
+    return shop.runtime.campaigns.create({**raw, **more}, files)
 
 
 def measure(customers: int, times: int) -> dict[str, object]:
     """All pages; JSON-ready."""
     with bench(_SAMPLE_CUSTOMERS) as shop:
         _say("making a shop")
-        large = _fill(shop, customers - _SAMPLE_CUSTOMERS)
+        known = _fill(shop, customers - _SAMPLE_CUSTOMERS)
         with _deployed(shop) as base:
             visitor = Visitor(shop, base)
+            _say("waiting for the workers")
+            visitor.wait_for_reports(known[:2])
             _say("following links")
-            pages = visitor.pages(f"/console/campaigns/{large}")
+            pages = visitor.pages([f"/console/campaigns/{number}" for number in known])
             # What the first visit asked the workers for, such as counts and reports, is to be there.
             time.sleep(_SETTLE_SECONDS)
             figures = {}

@@ -59,7 +59,7 @@ insert into events (campaign_id, key, name, send_id, customer_id, at, machine, d
     '{}' from sends where campaign_id = :campaign and status = 'sent' and tracked and id % 3 < 2;
 insert into events (campaign_id, key, name, send_id, customer_id, at, machine, detail)
   select :campaign, 'm-clicked-' || id, 'clicked', id, customer_id, sent_at + id % 90 * interval '20 minutes', id % 5 = 0,
-    jsonb_build_object('place', (array['call_to_action', 'pick_1', 'pick_2'])[1 + id % 3])
+    jsonb_build_object('place', (array['call_to_action', 'pick', 'slot'])[1 + id % 3], 'number', 0)
   from sends where campaign_id = :campaign and status = 'sent' and tracked and id % 20 = 1;
 insert into events (campaign_id, key, name, send_id, customer_id, at, detail)
   select :campaign, 'm-unsubscribed-' || id, 'unsubscribed', id, customer_id, sent_at + interval '1 hour', '{}'
@@ -68,6 +68,13 @@ insert into slot_serves (campaign_id, send_id, slot, variant, signal, weather, s
   select :campaign, id, 0, (array['rain', 'snow', 'neutral'])[1 + id % 3], (array['home', 'ip', 'home'])[1 + id % 3],
     'rain', sent_at + interval '1 hour'
   from sends where campaign_id = :campaign and status = 'sent' and tracked and id % 3 < 2;
+"""
+# Where there are arms, customers are dealt to them by turns; every tenth is kept back.
+_ARMS = """
+update sends s set arm = case when s.id % 10 = 0 then -1 else s.id % 2 end,
+  status = case when s.id % 10 = 0 then 'held_back' else s.status end,
+  reason = case when s.id % 10 = 0 then 'holdout' else s.reason end
+  from campaigns c where c.id = s.campaign_id and c.experiment is not null and s.campaign_id = :campaign;
 """
 _FINISHED = """
 update campaigns set status = 'sent', audience_size = (select count(*) from sends where campaign_id = :campaign),
@@ -86,6 +93,7 @@ def grow(db: Database, sent: int, large: list[int], customers: int) -> None:
         for weeks, campaign in enumerate(reversed(large), start=1):
             at = session.scalar(text("select now() - :weeks * interval '7 days'"), {"weeks": weeks})
             _run(session, _SENDS, campaign=campaign, at=at)
+            _run(session, _ARMS, campaign=campaign)
             session.execute(text(_FINISHED), {"campaign": campaign, "at": at})
     for campaign in large:
         with db.transaction() as session:

@@ -20,6 +20,7 @@ from campaigns.core.embedded_postgres import postgres_programs
 
 CONTEXTS = (
     "customers.email", "notices.email", "signups.email", "signups.first_name", "provider payload",
+    "test_mails.email", "messages.email", "messages.content",
 )  # fmt: skip
 """Of everything that is encrypted; `opened_fields` fails at one that is missing here."""
 

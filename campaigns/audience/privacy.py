@@ -57,6 +57,13 @@ BLANKED: dict[str, Any] = {
 _AT_WORK = (SendStatus.CLAIMED, SendStatus.PICKED, SendStatus.WRITTEN, SendStatus.SENDING)
 
 
+_NAMED_IN_PREFLIGHT = """
+    update campaigns set preflight = null where preflight is not null and exists (
+      select from jsonb_array_elements_text(
+        case when jsonb_typeof(preflight->'report'->'samples') = 'array' then preflight->'report'->'samples' else '[]' end
+      ) tried where strpos(tried, :named) > 0)"""
+
+
 def erase_customer(session: Session, keyring: KeyRing, email: str, at: datetime) -> int:
     """Forget the person of this address; returns the id of the empty shell that stays.
 
@@ -100,6 +107,7 @@ def _erase(session: Session, keyring: KeyRing, customer: Customer, at: datetime)
     sends = keys_of_sends(session, own)
     _forget_choices(session, own, sends, hmacs)
     _blank_words(session, own, sends)
+    _forget_preflights(session, external_id)
     session.execute(delete(OrderLine).where(OrderLine.customer_id == own))
     session.execute(delete(OrderReturn).where(OrderReturn.customer_id == own))
     _blank_evidence(session, own)
@@ -141,6 +149,11 @@ def _forget_choices(session: Session, own: int, sends: list[tuple[int, int]], hm
     # Emptied and not deleted: the same message may come once more, and must be known again.
     told = update(ProviderPayload).where((ProviderPayload.customer_id == own) | mails)
     session.execute(told.values(payload_cipher=b"", problem=""))
+
+
+def _forget_preflights(session: Session, external_id: str) -> None:
+    """Kept preflights that name the customer as one for whom they were tried."""
+    session.execute(text(_NAMED_IN_PREFLIGHT), {"named": f"({external_id})"})
 
 
 def _blank_words(session: Session, own: int, sends: list[tuple[int, int]]) -> None:

@@ -208,13 +208,15 @@ class CopyReport:
         }
 
 
-def copy_report(session: Session, campaign: Campaign, currency: str, now: datetime) -> CopyReport:
-    """The report of a campaign's copy as of `now`."""
+def copy_report(
+    session: Session, campaign: Campaign, currency: str, now: datetime, mails: Mapping[str, int] | None = None
+) -> CopyReport:
+    """The report of a campaign's copy as of `now`; its mails are counted unless `mails` says how many there are."""
     terms = CopyTerms.from_json(campaign.copy)
     spend = session.get(CopySpend, campaign.id, populate_existing=True)
     spent = _spent(spend)
     kept = (campaign.summary or {}).get("copy") if campaign.sends_dropped_at else None
-    counted = kept or copy_counts(session, campaign.id)
+    counted = kept or copy_counts(session, campaign.id, mails)
     at_work = campaign.status in _ACTIVE and "waiting" in counted["cells"]
     return CopyReport(
         granularity=terms.granularity,
@@ -237,14 +239,19 @@ def copy_report(session: Session, campaign: Campaign, currency: str, now: dateti
     )
 
 
-def copy_counts(session: Session, campaign_id: int) -> dict[str, Any]:
+def mails_by_writer(session: Session, campaign_id: int) -> dict[str, int]:
+    """How many mails have their words, by state as in CopyReport; reads all sends of the campaign."""
+    return {row.state: row.mails for row in session.execute(text(_MAILS), {"campaign": campaign_id})}
+
+
+def copy_counts(session: Session, campaign_id: int, mails: Mapping[str, int] | None = None) -> dict[str, Any]:
     """What is counted in the rows of cells and mails, JSON-ready: it is kept when those are dropped.
 
     Returns cells and mails by state, samples by what was said, and the rules that drafts broke.
     """
     asked = {"campaign": campaign_id}
     cells = {row.state: row.cells for row in session.execute(text(_CELLS), asked)}
-    mails = {row.state: row.mails for row in session.execute(text(_MAILS), asked)}
+    mails = mails_by_writer(session, campaign_id) if mails is None else mails
     waiting = session.scalar(text(_WAITING), asked)
     rules = session.execute(text(_RULES), {**asked, "most": _MOST_RULES}).mappings()
     return {
@@ -349,11 +356,12 @@ class CopyReporting:
         self._clock = clock
         self._currency = currency
 
-    def report(self, campaign_id: int) -> CopyReport:
-        """The report of now.
+    def report(self, campaign_id: int, mails: Mapping[str, int] | None = None) -> CopyReport:
+        """The report of now; `mails` by state where they were counted already, for pages that must not count.
 
         Raises:
             NotFound: there is no such campaign.
         """
         with self._db.transaction() as session:
-            return copy_report(session, get_campaign(session, campaign_id), self._currency, self._clock.now())
+            campaign = get_campaign(session, campaign_id)
+            return copy_report(session, campaign, self._currency, self._clock.now(), mails)

@@ -18,6 +18,7 @@ from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
 from campaigns.flows.arm_plans import slot_names
 from campaigns.flows.audit import record
+from campaigns.flows.copy_report import mails_by_writer
 from campaigns.flows.counters import counts
 from campaigns.flows.plans import get_campaign
 from campaigns.insight.full_report import VERSION, Asked, by_week, full_report, headline
@@ -155,6 +156,7 @@ class ReportKeeping:
     ) -> None:
         """Make the report in this transaction; it is not due again by itself. For `make`, and before sends are dropped."""
         body = full_report(session, self._asked(session, campaign), now, totals)
+        body["copy_mails"] = mails_by_writer(session, campaign.id)
         row = session.get(KeptReport, campaign.id, with_for_update=True, populate_existing=True)
         if row is None:
             row = KeptReport(campaign_id=campaign.id)

@@ -33,6 +33,7 @@ from campaigns.core.errors import TailormailError
 from campaigns.core.frequency import FrequencyCap
 from campaigns.core.jobs import Jobs
 from campaigns.core.log import get_logger
+from campaigns.core.remembering import Remembered
 from campaigns.models import Customer, SegmentCountRow
 
 log = get_logger(__name__)
@@ -46,6 +47,9 @@ SHOWN = timedelta(days=1)
 KEPT = timedelta(days=30)
 
 _PATIENCE_SECONDS = 0.3
+# A page that is loaded again, and the panels of a page, ask the same question.
+_REMEMBERED_SECONDS = 20.0
+_MOST_REMEMBERED = 200
 _EXACT_SECONDS = 120.0
 # Longer than a count may take, twice: of all, and of a few.
 _LEASE = timedelta(minutes=5)
@@ -103,6 +107,7 @@ class SegmentCounts:
         self._keyring = keyring
         self._jobs = jobs
         self._cap = cap
+        self._looked: Remembered[tuple[str, int], tuple[float, SegmentLook]] = Remembered(_MOST_REMEMBERED)
 
     def estimate(self, rules: Mapping[str, Any]) -> SegmentCount:
         """How many customers the rules hold for, from the sample; exact where all customers are in it.
@@ -229,9 +234,19 @@ class SegmentCounts:
             session.execute(update(SegmentCountRow).where(SegmentCountRow.digest == digest).values(**values))
 
     def _sampled(self, rules: Mapping[str, Any], terms: ContactTerms, few: int = FEW) -> SegmentLook:
-        """From the smaller sample, and where that was quick, from the larger one."""
-        now = self._clock.now()
+        """From the smaller sample, and where that was quick, from the larger one; for a moment it is remembered."""
         rules = self._put_in(rules)
+        digest = digest_of(rules, terms)
+        looked_at, known = self._looked.get((digest, few), (0.0, None))
+        if known is not None and time.monotonic() - looked_at < _REMEMBERED_SECONDS:
+            return known
+        look = self._looked_up(rules, terms, few, digest)
+        if not look.fits.exact:  # a small shop is looked through anew each time
+            self._looked[digest, few] = time.monotonic(), look
+        return look
+
+    def _looked_up(self, rules: Mapping[str, Any], terms: ContactTerms, few: int, digest: str) -> SegmentLook:
+        now = self._clock.now()
         segment = parse_segment(rules)
         with self._db.transaction() as session:
             sample = sample_of(session, FIRST_LOOK)
@@ -242,7 +257,7 @@ class SegmentCounts:
                 sample = sample_of(session, SAMPLE)
                 judged = judge_sample(session, terms, segment, now, sample, few)
             people = self._people(session, judged.first)
-        return _look(digest_of(rules, terms), judged, sample, people, now)
+        return _look(digest, judged, sample, people, now)
 
     def _people(self, session: Session, few: Sequence[tuple[int, str]]) -> tuple[SampleCustomer, ...]:
         """In the order given; who was erased since is left out."""

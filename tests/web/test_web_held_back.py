@@ -10,13 +10,14 @@ from sqlalchemy import update
 
 from campaigns.audience.contact import MARKETING, REPERMISSION
 from campaigns.audience.verdict import ERASED, HELD_BACK_REASONS
+from campaigns.audience.wall_times import TIME_PASSED
 from campaigns.models import Campaign
 from tests.web.web_story import Story
 from web.console.wording import CAMPAIGN_KINDS, HELD_BACK_WORDS
 
 
 def test_every_reason_and_every_kind_has_words() -> None:
-    assert set(HELD_BACK_WORDS) == {*HELD_BACK_REASONS, ERASED}
+    assert set(HELD_BACK_WORDS) == {*HELD_BACK_REASONS, ERASED, TIME_PASSED, "holdout"}
     assert set(CAMPAIGN_KINDS) == {MARKETING, REPERMISSION}
 
 

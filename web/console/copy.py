@@ -23,7 +23,9 @@ blueprint = Blueprint("copy", __name__)
 def copy(number: int) -> ResponseReturnValue:
     """The forecast, what became of the cells, which rules were broken, and what of the budget is used."""
     here = runtime()
-    report, campaign = here.copy_reporting.report(number), _heading(number)
+    kept = here.report_keeping.current(number).report
+    report = here.copy_reporting.report(number, (kept or {}).get("copy_mails", {}))
+    campaign = _heading(number)
     return render_template(
         "console/copy.html",
         campaign=campaign,
