@@ -78,6 +78,9 @@ class OpensSite:
             )
         }  # fmt: skip
         campaign = self.runtime.campaigns.create(slots, pictures)
+        with self.runtime.db.transaction() as session:
+            # What a draft shows may change, and is asked for each time.
+            session.execute(text("update campaigns set status = 'sending', started_at = now()"))
         places = {"rain": (59.9, 10.8), "snow": (69.6, 19.0), "withdrawn": (59.9, 10.8)}
         places |= {f"leaving {n}": (59.9, 10.8) for n in range(2)}
         for name, (behaviour, latitude) in FAULTY_WEATHER.items():
