@@ -96,7 +96,8 @@ def _target(session: Session, send: Send, kind: int, number: int) -> str:
         return _call_to_action(session, send.campaign_id)
     if kind == CLICK_PICK and number < len(send.picks or []):
         product_id = (send.picks or [])[number][0]
-        return session.scalars(select(Product.url).where(Product.id == product_id)).one()
+        url = session.scalars(select(Product.url).where(Product.id == product_id)).one()
+        return url or _call_to_action(session, send.campaign_id)
     raise NotFound("this link leads nowhere any more")
 
 

@@ -186,7 +186,7 @@ class Letters:
     ) -> MailContent:
         locale = facts.addressee.locale or facts.language
         picks = tuple(
-            self._pick(facts.ref, pick, line, locale, facts.language)
+            self._pick(plan, facts.ref, pick, line, locale, facts.language)
             for pick, line in zip(facts.picks, copy.product_lines, strict=True)
         )
         slots = {
@@ -210,12 +210,18 @@ class Letters:
         """Where a link within the words leads: to a pick (link_1) or where the call to action does."""
         if name == SHOP_LINK:
             return self._links.target(facts.ref, CLICK_CALL_TO_ACTION, 0, plan.brief.call_to_action_url)
-        pick = facts.picks[int(name.rpartition("_")[2]) - 1]
-        return self._links.target(facts.ref, CLICK_PICK, pick.rank, pick.product.url)
+        return self._to_pick(plan, facts.ref, facts.picks[int(name.rpartition("_")[2]) - 1])
 
-    def _pick(self, ref: SendRef, pick: Pick, line: str, locale: str, language: str) -> PickView:
+    def _to_pick(self, plan: CampaignPlan, ref: SendRef, pick: Pick) -> str:
+        """A shop need not say where its products are: then it is where the call to action leads."""
+        url = pick.product.url or plan.brief.call_to_action_url
+        return self._links.target(ref, CLICK_PICK, pick.rank, url)
+
+    def _pick(
+        self, plan: CampaignPlan, ref: SendRef, pick: Pick, line: str, locale: str, language: str
+    ) -> PickView:
         """The pick in words; but for its link, and links in its line, it is the same for many customers."""
-        link = self._links.target(ref, CLICK_PICK, pick.rank, pick.product.url)
+        link = self._to_pick(plan, ref, pick)
         if isinstance(line, LinkedText):
             return pick_view(pick, line=line, link=link, locale=locale, language=language)
         asked = self._tokens.of(pick.product), pick.reason, line, locale, language

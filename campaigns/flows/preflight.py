@@ -162,7 +162,7 @@ class Preflight:
             letter.message,
             rendered.html,
             tuple(check(rendered, letter.content)),
-            frozenset(pick.product.url for pick in facts.picks),
+            frozenset(pick.product.url for pick in facts.picks if pick.product.url),
         )
 
     def _dead_links(self, plan: CampaignPlan, written: Sequence[_Written]) -> Iterator[Finding]:

@@ -85,3 +85,15 @@ def test_a_mail_that_cannot_be_made_is_alone_with_its_error(
     broken = replace(second, addressee=replace(second.addressee, email="no address"))
     drafts = letters.drafts(plan, [first, broken, third])
     assert [isinstance(draft, Exception) for draft in drafts] == [False, True, False]
+
+
+def test_a_product_without_an_address_leads_where_the_button_does(
+    shop: Runtime, plan: CampaignPlan, letters: Letters
+) -> None:
+    facts = next(facts for facts in facts_of(shop, plan) if not facts.ref.tracked and facts.picks)
+    first, *others = facts.picks
+    nowhere = replace(first, product=replace(first.product, url=""))
+    letter = letters.write(plan, replace(facts, picks=(nowhere, *others)))
+    assert [pick.link for pick in letter.content.picks] == [
+        plan.brief.call_to_action_url, *(pick.product.url for pick in others)
+    ]  # fmt: skip
