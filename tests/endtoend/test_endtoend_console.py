@@ -11,24 +11,27 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from campaigns.delivery.capture import list_captured
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
 from tests.endtoend.conftest import Command
-from tests.web.web_chromium import IN_CHROMIUM, chromium, free_port, keep_inside
+from tests.web.web_chromium import IN_CHROMIUM, chromium, free_port
 
 pytestmark = [*IN_CHROMIUM, pytest.mark.slow]
 
 THUNDERBIRD = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.5.0"
-SITE = "https://fjellandfern.example"
+SITE = "http://fjellandfern.example"
 PASSWORD = "reindeer moss and granite"
 PATIENCE = 90_000
 
@@ -72,13 +75,20 @@ def shop(tmp_path: Path) -> SampleFiles:
     return files
 
 
-def _stand_in_for_the_site(context: BrowserContext, folder: Path) -> None:
-    """The browser finds the pictures of the shop's site, whose name is reserved for examples, in this folder."""
+@pytest.fixture
+def site(shop: SampleFiles) -> Iterator[str]:
+    """The shop's own site, as an option for Chromium to find it by its name, which is reserved for examples."""
+    serve = partial(_Quiet, directory=str(shop.products.parent))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"--host-resolver-rules=MAP {SITE.removeprefix('http://')}:80 127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
-    def answer(route: Route) -> None:
-        route.fulfill(path=folder / route.request.url.removeprefix(f"{SITE}/"))
 
-    context.route(f"{SITE}/pictures/*", answer)
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 @pytest.fixture
@@ -110,13 +120,11 @@ def _link(serving: subprocess.Popen[bytes], said: Path) -> str:
 
 
 def test_a_campaign_from_the_first_file_to_its_report(
-    console: str, shop: SampleFiles, command: Command
+    console: str, shop: SampleFiles, site: str, command: Command
 ) -> None:
     folder = os.environ.get("SCREENSHOTS")
-    with chromium() as browser:
+    with chromium(site) as browser:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
-        keep_inside(context)
-        _stand_in_for_the_site(context, shop.products.parent)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)

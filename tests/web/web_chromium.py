@@ -32,10 +32,10 @@ IN_CHROMIUM = [
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser of our own."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """A browser of our own; `flags` are more of Chromium's."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(_CHROMIUM), args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=str(_CHROMIUM), args=[*_FLAGS, *flags])
         yield browser
         browser.close()
 
