@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from web_chromium import IN_CHROMIUM, keep_inside
 from web_story import PASSWORD, Story, description, picture
 
@@ -102,7 +102,12 @@ def test_rules_are_dragged_and_pictures_go_up_at_once(
     assert names() == ["snow", "rain"]
     # What is typed while a picture is on its way is kept: the page stays.
     was = page.locator("#slots\\.0\\.rules\\.0 img").get_attribute("src")
-    page.route("**/edit/template", lambda route: (page.wait_for_timeout(300), route.continue_())[1])
+
+    def slowly(route: Route) -> None:
+        page.wait_for_timeout(300)
+        route.continue_()
+
+    page.route("**/edit/template", slowly)
     page.locator('input[name="slots.0.rules.0.upload"]').set_input_files(
         {"name": "new.jpg", "mimeType": "image/jpeg", "buffer": picture("orange")}
     )
