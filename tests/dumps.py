@@ -20,7 +20,8 @@ from campaigns.core.embedded_postgres import postgres_programs
 
 CONTEXTS = (
     "customers.email", "notices.email", "signups.email", "signups.first_name", "provider payload",
-    "test_mails.email", "messages.email", "messages.content",
+    "test_mails.email", "messages.email", "messages.content", "webhook_endpoints.secret",
+    "console_users.totp_secret", "idempotent_requests.answer",
 )  # fmt: skip
 """Of everything that is encrypted; `opened_fields` fails at one that is missing here."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from web_story import Story
 
 from campaigns.core import errors
@@ -112,7 +113,9 @@ def test_metrics_count_requests_and_sends(client: FlaskClient, story: Story) -> 
     client.get("/o/x.png")
     page = client.get("/metrics").get_data(as_text=True)
     assert 'tailormail_requests_total{endpoint="opens.picture",method="GET",status="200"}' in page
-    sent = story.runtime.reporting.report(story.sent).sent
+    with story.runtime.db.transaction() as session:
+        sent = session.scalar(text("select sum(n) from campaign_counts where status = 'sent'")) or 0
+    assert sent > 0
     assert f'tailormail_sends{{status="sent"}} {float(sent)}' in page
 
 
