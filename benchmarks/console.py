@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import subprocess
 import sys
 import time
 import tomllib
@@ -19,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
@@ -27,7 +25,7 @@ from werkzeug.exceptions import HTTPException
 
 from benchmarks.bench import Bench, bench
 from benchmarks.million import grow
-from benchmarks.open_sites import Site, environment_of, free_port
+from benchmarks.open_sites import Site, celery_running, environment_of, free_port
 from campaigns.core.log import configure_logging
 from campaigns.supervisor import web
 from web.app import create_app
@@ -143,30 +141,14 @@ class Visitor:
 @contextmanager
 def _deployed(shop: Bench) -> Iterator[str]:
     """Web, workers and scheduler; the address of the web part."""
-    folder = shop.runtime.settings.folder
-    environment = {**environment_of(shop), "PATH": "/usr/bin:/bin"}
-    celery = [sys.executable, "-m", "celery", "-A", "workers.main"]
-    port = free_port()
-    with (folder / "console.log").open("ab") as log:
-        others = [
-            subprocess.Popen(
-                [*celery, *words], env=environment, cwd=Path(__file__).parents[1], stdout=log, stderr=log
-            )
-            for words in (
-                ["worker", "--loglevel", "warning", "--concurrency", "1", "--queues", "plan,send,pick,copy,feedback"],
-                ["beat", "--loglevel", "warning", "--pidfile", "", "--schedule", str(folder / "beat")],
-            )
-        ]  # fmt: skip
-    site = Site("web", web("127.0.0.1", port, 2).command, port, environment_of(shop), folder / "web.log")
-    try:
-        site.wait("/healthz")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        site.stop()
-        for process in others:
-            process.terminate()
-        for process in others:
-            process.wait(60)
+    folder, port = shop.runtime.settings.folder, free_port()
+    with celery_running(shop, "plan,send,pick,copy,feedback", folder / "console.log"):
+        site = Site("web", web("127.0.0.1", port, 2).command, port, environment_of(shop), folder / "web.log")
+        try:
+            site.wait("/healthz")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            site.stop()
 
 
 def _fill(shop: Bench, customers: int) -> list[int]:

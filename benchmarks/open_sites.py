@@ -134,6 +134,29 @@ def environment_of(shop: Bench) -> dict[str, str]:
     }
 
 
+@contextmanager
+def celery_running(shop: Bench, queues: str, log: Path) -> Iterator[None]:
+    """A worker for these queues, and the scheduler that wakes it, as processes of this installation."""
+    environment = {**environment_of(shop), "PATH": "/usr/bin:/bin"}
+    celery = [sys.executable, "-m", "celery", "-A", "workers.main"]
+    schedule = str(shop.runtime.settings.folder / "beat")
+    with log.open("ab") as out:
+        processes = [
+            subprocess.Popen([*celery, *words], env=environment, cwd=_TREE, stdout=out, stderr=out)
+            for words in (
+                ["worker", "--loglevel", "warning", "--concurrency", "1", "--queues", queues],
+                ["beat", "--loglevel", "warning", "--pidfile", "", "--schedule", schedule],
+            )
+        ]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(60)
+
+
 def free_port() -> int:
     """A port that nobody listens on at this moment."""
     with socket.socket() as probe:

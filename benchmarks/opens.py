@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -23,7 +21,7 @@ from sqlalchemy import func, select, text
 
 from benchmarks.bench import Bench, bench
 from benchmarks.open_load import MOST_CONNECTIONS, Load, Measured, wrk_or_why
-from benchmarks.open_sites import Site, environment_of, sites
+from benchmarks.open_sites import Site, celery_running, sites
 from campaigns.compose.links import LinkMaker, SendRef
 from campaigns.core.log import configure_logging
 from campaigns.models import Send, SlotServe
@@ -52,7 +50,7 @@ def measure(links: int, processes: int, seconds: int, rounds: int, servers: list
         started = stack.enter_context(sites(shop, processes, picture, servers))
         for site in started.values():
             site.wait(paths[0])
-        with _draining(shop):
+        with celery_running(shop, "feedback", shop.runtime.settings.folder / "drain.log"):
             # Until a worker has said twice that it is up to date, web processes ask PostgreSQL first.
             time.sleep(_SETTLING_SECONDS)
             before = _served(shop)
@@ -122,29 +120,6 @@ def _asker() -> Any:
     from campaigns.flows.askers import Asker
 
     return Asker(_AGENTS[0], "127.0.0.1", "81.2.69.160")
-
-
-@contextmanager
-def _draining(shop: Bench) -> Iterator[None]:
-    """A worker for the queue of feedback, and the scheduler that wakes it."""
-    environment = {**environment_of(shop), "PATH": "/usr/bin:/bin"}
-    celery = [sys.executable, "-m", "celery", "-A", "workers.main"]
-    folder = shop.runtime.settings.folder
-    with (folder / "drain.log").open("ab") as log:
-        processes = [
-            subprocess.Popen([*celery, *words], env=environment, stdout=log, stderr=log)
-            for words in (
-                ["worker", "--loglevel", "warning", "--concurrency", "1", "--queues", "feedback"],
-                ["beat", "--loglevel", "warning", "--pidfile", "", "--schedule", str(folder / "beat")],
-            )
-        ]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(30)
 
 
 def _served(shop: Bench) -> int:

@@ -66,10 +66,11 @@ class ExperimentLooks:
         """Count and judge one experiment, and act on it; False where there is none or somebody else is at it."""
         now = self._clock.now()
         with self._db.transaction() as session:
-            state = _locked(session, campaign_id)
-            campaign = session.get(Campaign, campaign_id)
-            terms = terms_of(campaign) if campaign is not None else None
-            if state is None or campaign is None or terms is None or campaign.sends_dropped_at is not None:
+            held = _held(session, campaign_id)
+            if held is None:
+                return False
+            state, campaign, terms = held
+            if campaign.sends_dropped_at is not None:
                 return False
             self._count(session, campaign, terms, state, now)
             if campaign.status == CampaignStatus.SENDING and state.decided_arm is None and terms.arms:
@@ -103,10 +104,11 @@ class ExperimentLooks:
         """Tell all who still wait the arm that was chosen; returns how many. Harmless when repeated."""
         now = self._clock.now()
         with self._db.transaction() as session:
-            state = _locked(session, campaign_id)
-            campaign = session.get(Campaign, campaign_id)
-            terms = terms_of(campaign) if campaign is not None else None
-            if state is None or campaign is None or terms is None or state.decided_arm is None:
+            held = _held(session, campaign_id)
+            if held is None:
+                return 0
+            state, campaign, terms = held
+            if state.decided_arm is None:
                 return 0
             only = [1.0 if number == state.decided_arm else 0.0 for number in range(len(terms.arms))]
             basis = {"why": "decided", "arm": state.decided_arm}
@@ -238,6 +240,13 @@ class ExperimentLooks:
             session.after_commit(lambda: self._jobs.send(_HINTS))
             session.after_commit(self._jobs.write_words)
         return told
+
+
+def _held(session: Session, campaign_id: int) -> tuple[ExperimentState, Campaign, ExperimentTerms] | None:
+    """An experiment with its state locked; None where there is none or somebody else is at it."""
+    state, campaign = _locked(session, campaign_id), session.get(Campaign, campaign_id)
+    terms = terms_of(campaign) if campaign is not None else None
+    return None if state is None or campaign is None or terms is None else (state, campaign, terms)
 
 
 def _locked(session: Session, campaign_id: int) -> ExperimentState | None:

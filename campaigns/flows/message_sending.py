@@ -35,6 +35,7 @@ from campaigns.core.tokens import Signer
 from campaigns.delivery.gate import Ask, Gate
 from campaigns.delivery.retry import RetryPlan, next_attempt
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail, Transport
+from campaigns.flows.hand_over_rounds import rounds
 from campaigns.flows.messages import ADDRESS_CONTEXT, CONTENT_CONTEXT
 from campaigns.models import Message, MessageStatus, WebhookFact
 
@@ -106,22 +107,9 @@ class MessageSending:
     def work(self, seconds: float = TASK_SECONDS) -> MessageResult:
         """Send what is due until nothing is, or the time is over; a message that cannot be sent stops no other."""
         self.settle()
-        until = monotonic() + seconds
         total = MessageResult()
-        transport: Transport | None = None
-        try:
-            while not self._stopping() and monotonic() < until:
-                claimed = self._claim()
-                if not claimed:
-                    break
-                transport = transport or self._make_transport()
-                done = self._send(transport, claimed)
-                total = MessageResult(
-                    total.sent + done.sent, total.later + done.later, total.ended + done.ended
-                )
-        finally:
-            if transport is not None:
-                transport.close()
+        for done in rounds(seconds, self._stopping, self._claim, self._make_transport, self._send):
+            total = MessageResult(total.sent + done.sent, total.later + done.later, total.ended + done.ended)
         return total
 
     def settle(self) -> int:

@@ -33,6 +33,7 @@ from campaigns.core.tokens import Signer
 from campaigns.delivery.gate import Ask, Gate
 from campaigns.delivery.retry import RetryPlan, next_attempt
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail, Transport
+from campaigns.flows.hand_over_rounds import rounds
 from campaigns.models import Notice
 
 log = get_logger(__name__)
@@ -159,22 +160,11 @@ class Notices:
 
     def work(self, seconds: float = TASK_SECONDS) -> NoticeResult:
         """Send what is due until nothing is, or the time is over; a notice that cannot be sent stops no other."""
-        until = monotonic() + seconds
         total = NoticeResult()
-        transport: Transport | None = None
-        try:
-            while not self._stopping() and monotonic() < until:
-                claimed = self._claim()
-                if not claimed:
-                    break
-                transport = transport or self._make_transport()
-                done = self._send(transport, claimed)
-                total = NoticeResult(
-                    total.sent + done.sent, total.later + done.later, total.given_up + done.given_up
-                )
-        finally:
-            if transport is not None:
-                transport.close()
+        for done in rounds(seconds, self._stopping, self._claim, self._make_transport, self._send):
+            total = NoticeResult(
+                total.sent + done.sent, total.later + done.later, total.given_up + done.given_up
+            )
         return total
 
     def forget_old(self) -> int:

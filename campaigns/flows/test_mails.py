@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import monotonic
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -29,6 +28,7 @@ from campaigns.core.tokens import Signer
 from campaigns.delivery.gate import Ask, Gate
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail, Transport
 from campaigns.flows.audit import record
+from campaigns.flows.hand_over_rounds import rounds
 from campaigns.flows.hosting import Hosting
 from campaigns.flows.letters import Letters
 from campaigns.flows.plans import get_campaign
@@ -205,18 +205,12 @@ class TestMails:
 
     def work(self, seconds: float = 5.0) -> int:
         """Send what is due until nothing is, or the time is over; returns how many got an end. For workers."""
-        until, ended = monotonic() + seconds, 0
-        transport: Transport | None = None
-        try:
-            while not self._stopping() and monotonic() < until and (claimed := self._claim()):
-                transport = transport or self._make_transport()
-                verdicts = self._tried(transport, claimed)
-                ended += sum(verdict.state is not TestMailState.QUEUED for verdict in verdicts.values())
-                self._write_down(claimed, verdicts)
-        finally:
-            if transport is not None:
-                transport.close()
-        return ended
+        return sum(rounds(seconds, self._stopping, self._claim, self._make_transport, self._send))
+
+    def _send(self, transport: Transport, claimed: list[_Claimed]) -> int:
+        verdicts = self._tried(transport, claimed)
+        self._write_down(claimed, verdicts)
+        return sum(verdict.state is not TestMailState.QUEUED for verdict in verdicts.values())
 
     def forget_old(self) -> int:
         """Forget the addresses of test mails that were asked for a month ago; returns of how many."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.audience.importing import ImportResult, import_file
 from campaigns.audience.segments import parse_segment
@@ -103,6 +103,23 @@ def campaign_id(session: UnitOfWork) -> int:
 def ids(session: UnitOfWork) -> Callable[[], dict[str, int]]:
     """External id -> id of all customers."""
     return lambda: dict(session.execute(select(Customer.external_id, Customer.id)).all())
+
+
+@pytest.fixture
+def scatter(
+    load: Load, session: UnitOfWork, shop: Load, grant: Callable[..., None], ids: Callable[[], dict[str, int]]
+) -> Callable[[Mapping[str, str]], dict[str, int]]:
+    """Have customers of these names in these time zones who agreed to mail; gives the ids of all."""
+
+    def run(zones: Mapping[str, str]) -> dict[str, int]:
+        rows = "\n".join(f"{name},{name.lower()}@shop.example" for name in zones)
+        load("customers", f"external_id,email\n{rows}\n")
+        for name, zone in zones.items():
+            grant(name, "marketing")
+            session.execute(update(Customer).where(Customer.external_id == name).values(timezone=zone))
+        return ids()
+
+    return run
 
 
 @pytest.fixture

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import freeze_audience
-from campaigns.audience.importing import ImportResult
 from campaigns.audience.segments import parse_segment
 from campaigns.core.db import UnitOfWork
-from campaigns.models import Customer, Send
+from campaigns.models import Send
 
 NINE = time(9)
 EVERYBODY = parse_segment({})
@@ -30,18 +29,8 @@ ZONES = {
 
 
 @pytest.fixture
-def scattered(
-    shop: Callable[..., ImportResult],
-    session: UnitOfWork,
-    grant: Callable[..., None],
-    ids: Callable[[], dict[str, int]],
-) -> dict[str, int]:
-    rows = "\n".join(f"{name},{name.lower()}@shop.example" for name in ZONES)
-    shop("customers", f"external_id,email\n{rows}\n")
-    for name, zone in ZONES.items():
-        grant(name, "marketing")
-        session.execute(update(Customer).where(Customer.external_id == name).values(timezone=zone))
-    return ids()
+def scattered(scatter: Callable[[Mapping[str, str]], dict[str, int]]) -> dict[str, int]:
+    return scatter(ZONES)
 
 
 def due(session: UnitOfWork, ids: dict[str, int]) -> dict[str, datetime | None]:

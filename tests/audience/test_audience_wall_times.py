@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import FrozenAudience, freeze_audience
-from campaigns.audience.importing import ImportResult
 from campaigns.audience.segments import parse_segment
 from campaigns.audience.wall_times import BestHours, DayTimes, first_moment, last_moment
 from campaigns.core.db import UnitOfWork
 from campaigns.core.zones import moment_on, still_on
-from campaigns.models import ClickHours, Customer, HourProfile, Send
+from campaigns.models import ClickHours, HourProfile, Send
 
 NINE = time(9)
 EVERYBODY = parse_segment({})
@@ -34,18 +33,8 @@ ZONES = {
 
 
 @pytest.fixture
-def scattered(
-    shop: Callable[..., ImportResult],
-    session: UnitOfWork,
-    grant: Callable[..., None],
-    ids: Callable[[], dict[str, int]],
-) -> dict[str, int]:
-    rows = "\n".join(f"{name},{name.lower()}@shop.example" for name in ZONES)
-    shop("customers", f"external_id,email\n{rows}\n")
-    for name, zone in ZONES.items():
-        grant(name, "marketing")
-        session.execute(update(Customer).where(Customer.external_id == name).values(timezone=zone))
-    return ids()
+def scattered(scatter: Callable[[Mapping[str, str]], dict[str, int]]) -> dict[str, int]:
+    return scatter(ZONES)
 
 
 def sends(session: UnitOfWork, ids: dict[str, int]) -> dict[str, tuple[str, str, datetime | None]]:
