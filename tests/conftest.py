@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import redis
+from argon2 import PasswordHasher
 
 from campaigns import cli
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.embedded import Embedded, EmbeddedUrls
 from campaigns.core.tokens import Signer
+from campaigns.flows import passwords
 from campaigns.models import schema
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -32,6 +34,16 @@ def clean_environment() -> None:
     """A developer's own settings must not change what the tests see."""
     for name in [n for n in os.environ if n.startswith(("TAILORMAIL_", "OPENAI_"))]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> Iterator[None]:
+    """Hashes that take no time: some hundred people sign in, and each would cost a tenth of a second on purpose."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", quick)
+        patch.setattr(passwords, "_NOBODY", quick.hash("nobody's"))
+        yield
 
 
 @pytest.fixture(scope="session")

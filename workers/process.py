@@ -9,6 +9,7 @@ import os
 from celery import current_app
 from celery.signals import worker_init, worker_process_shutdown
 
+from campaigns.copywriting.preparing import prepare as prepare_writing
 from campaigns.core.server_clock import ServerClock
 from campaigns.core.settings import load_settings
 from campaigns.runtime import Runtime
@@ -23,6 +24,7 @@ def _share(**_: object) -> None:
     """Before a worker forks: what all its processes need, they have together."""
     # What the recommender imports at a process's first batch: some fifty megabytes.
     importlib.import_module("sklearn.feature_extraction.text")
+    prepare_writing()
     # They share it as long as nobody writes to it, and looking for garbage would.
     gc.collect()
     gc.freeze()

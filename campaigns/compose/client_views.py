@@ -143,7 +143,7 @@ class _Seeing:
         said = self._declared(style)
         if self._view.client != WORD:
             return said
-        parts = declarations_of(said)
+        parts = dict(declarations_of(said))
         if name in _WITHOUT_PADDING:
             parts = {p: v for p, v in parts.items() if not p.startswith("padding")}
         if "mso-padding-alt" in parts:

@@ -29,12 +29,16 @@ _BLANK = re.compile(
 )
 
 
-def check(rendered: RenderedMail, content: MailContent, contrast: bool = True) -> list[Finding]:
+def check(
+    rendered: RenderedMail, content: MailContent, contrast: bool = True, page: Page | None = None
+) -> list[Finding]:
     """All findings about a rendered mail, gravest first; without an error among them it may go out.
 
-    `contrast`: whether text can be read on what is behind it is found out as well; that takes most of the time.
+    Args:
+        contrast: whether text can be read on what is behind it is found out as well.
+        page: its HTML, for whoever has read it already.
     """
-    page = read_page(rendered.html)
+    page = page or read_page(rendered.html)
     return gravest_first(
         [
             *_duties(rendered, content, page),

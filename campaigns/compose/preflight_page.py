@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 
 _VOID = frozenset(
@@ -34,7 +35,7 @@ class Element:
     attributes: Mapping[str, str]
     parent: Element | None
 
-    @property
+    @cached_property
     def classes(self) -> frozenset[str]:
         """The classes it has."""
         return frozenset(self.attributes.get("class", "").split())

@@ -7,12 +7,17 @@ selectors are passed over. Of @media, those for dark colour schemes are told apa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import TypeVar
 
 from PIL import ImageColor
 
 from campaigns.compose.preflight_page import Element, Page
+
+T = TypeVar("T")
 
 Colour = tuple[float, float, float]
 
@@ -27,7 +32,7 @@ _LINK = {False: "#0000ee", True: "#9e9eff"}
 _INK = {False: "#000000", True: "#ffffff"}
 _PAPER = {False: "#ffffff", True: "#121212"}
 
-Declarations = dict[str, tuple[str, bool]]  # property -> value, and whether it is important
+Declarations = Mapping[str, tuple[str, bool]]  # property -> value, and whether it is important
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Rule:
         """Whether it speaks of this element."""
         return _matches(self.selector, element)
 
-    @property
+    @cached_property
     def weight(self) -> tuple[int, int]:
         """Its specificity: classes before names."""
         return (
@@ -51,19 +56,25 @@ class Rule:
         )
 
 
+@lru_cache(maxsize=4096)  # The cells of a table, and the mails of a campaign, have the same few.
 def declarations_of(style: str) -> Declarations:
     """The declarations of an inline style or of a rule's block."""
-    found: Declarations = {}
+    found: dict[str, tuple[str, bool]] = {}
     for part in re.split(r";(?![^(]*\))", style):
         name, colon, value = part.partition(":")
         if colon:
             plain = re.sub(r"\s*!important\s*$", "", value.strip(), flags=re.IGNORECASE)
             found[name.strip().lower()] = plain.strip(), plain != value.strip()
-    return found
+    return MappingProxyType(found)
 
 
-def rules_of(styles: str) -> Iterator[Rule]:
+@lru_cache(maxsize=8)
+def rules_of(styles: str) -> tuple[Rule, ...]:
     """The rules of style sheets that hold on a wide screen, those for dark colour schemes marked."""
+    return tuple(_rules_of(styles))
+
+
+def _rules_of(styles: str) -> Iterator[Rule]:
     for prelude, block in blocks_of(styles):
         if not prelude.startswith("@"):
             yield from _rules(prelude, block, dark=False)
@@ -123,21 +134,46 @@ def _matches(selector: tuple[tuple[str, str, frozenset[str]], ...], element: Ele
     return any(_matches(rest, outer) for outer in element.line() if outer is not element)
 
 
+class _RuleBook:
+    """Rules in their order, found by the name or a class of the elements of which they speak."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._by_class: dict[str, list[tuple[int, Rule]]] = {}
+        self._by_tag: dict[str, list[tuple[int, Rule]]] = {}
+        for order, rule in enumerate(rules):
+            _, tag, classes = rule.selector[0]
+            shelf, key = (self._by_class, min(classes)) if classes else (self._by_tag, tag or "*")
+            shelf.setdefault(key, []).append((order, rule))
+
+    def matching(self, element: Element) -> list[tuple[int, Rule]]:
+        """Those that speak of an element, each with its place in the order."""
+        likely = [*self._by_tag.get(element.tag, ()), *self._by_tag.get("*", ())]
+        for name in element.classes:
+            likely += self._by_class.get(name, ())
+        return [(order, rule) for order, rule in likely if rule.matches(element)]
+
+
 class Looks:
     """How each element of a page looks, in light or in dark."""
 
     def __init__(self, page: Page, dark: bool) -> None:
         self._dark = dark
-        self._rules = [rule for rule in rules_of(page.styles) if dark or not rule.dark]
-        self._known: dict[int, Mapping[str, str]] = {}
+        self._rules = _RuleBook(rule for rule in rules_of(page.styles) if dark or not rule.dark)
+        self._known: dict[Element, Mapping[str, str]] = {}
+        self._hidden: dict[Element, bool] = {}
+        self._sizes: dict[Element, float] = {}
 
     def hidden(self, element: Element) -> bool:
         """Whether nobody sees it."""
-        return any(_hides(self._of(outer)) for outer in element.line())
+        return _handed_down(
+            self._hidden, element, False, lambda outer, inner: outer or _hides(self._of(inner))
+        )
 
     def size(self, element: Element) -> float:
         """The size of its letters in CSS pixels."""
-        around = self.size(element.parent) if element.parent else _ROOT_SIZE
+        return _handed_down(self._sizes, element, _ROOT_SIZE, self._size_within)
+
+    def _size_within(self, around: float, element: Element) -> float:
         said = self._of(element)
         value = said.get("font-size", "")
         size = _SIZE.match(value)
@@ -192,26 +228,44 @@ class Looks:
 
     def _of(self, element: Element) -> Mapping[str, str]:
         """The declarations in force for an element itself, by the cascade."""
-        known = self._known.get(id(element))
+        known = self._known.get(element)
         if known is None:
             layers = [
                 ((important, 0, *rule.weight, order), name, value)
-                for order, rule in enumerate(self._rules)
-                if rule.matches(element)
+                for order, rule in self._rules.matching(element)
                 for name, (value, important) in rule.declarations.items()
             ]
             layers += [
                 ((important, 1, 0, 0, 0), name, value)
                 for name, (value, important) in declarations_of(element.style).items()
             ]
-            known = {}
-            for _, name, value in sorted(layers, key=lambda layer: layer[0]):
-                known[name] = value.lower()
-                # The shorthand that comes later takes the place of what the longhand said.
-                if name == "background":
-                    known.pop("background-color", None)
-            self._known[id(element)] = known
+            known = self._known[element] = _in_force(layers)
         return known
+
+
+def _handed_down(known: dict[Element, T], element: Element, root: T, within: Callable[[T, Element], T]) -> T:
+    """What an element has from those around it: `within` says it from what holds around an element, `root` around
+    the outermost. What is found out on the way is added to `known`."""
+    value, unknown = root, []
+    for outer in element.line():
+        if outer in known:
+            value = known[outer]
+            break
+        unknown.append(outer)
+    for inner in reversed(unknown):
+        value = known[inner] = within(value, inner)
+    return value
+
+
+def _in_force(layers: Iterable[tuple[tuple[object, ...], str, str]]) -> Mapping[str, str]:
+    """Of declarations with their weights, what the heaviest and latest of each property says."""
+    said: dict[str, str] = {}
+    for _, name, value in sorted(layers, key=lambda layer: layer[0]):
+        said[name] = value.lower()
+        # The shorthand that comes later takes the place of what the longhand said.
+        if name == "background":
+            said.pop("background-color", None)
+    return said
 
 
 def _hides(said: Mapping[str, str]) -> bool:
@@ -223,6 +277,7 @@ def _hides(said: Mapping[str, str]) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def _colour_in(written: str) -> tuple[float, float, float, float] | None:
     """The first colour that a value names, with its opacity; None where there is none, or none is seen."""
     for word in _COLOUR.findall(written):

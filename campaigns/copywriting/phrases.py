@@ -12,6 +12,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from campaigns.copywriting.languages import SUPPORTED
+
 _FOLDER = Path(__file__).parent / "wording"
 _SLOT = re.compile(r"\$([A-Za-z]+)")
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
@@ -22,6 +24,13 @@ _SOUNDS_LIKE_I = re.compile(r"h?i(?![eaou])|h?í", re.IGNORECASE)
 @cache
 def _table(name: str) -> dict[str, Any]:
     return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def prepare() -> None:
+    """Read all tables now; else each is read when it is first asked for."""
+    for name in (*SUPPORTED, "lexicon", "domains"):
+        _table(name)
+    _domain_of_term()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from campaigns.compose.link_probe import LinkProbe, LinkState
 from campaigns.compose.links import SendRef
 from campaigns.compose.preflight import Finding, check
 from campaigns.compose.preflight_finding import Severity
-from campaigns.compose.preflight_page import read_page
+from campaigns.compose.preflight_page import Page, read_page
 from campaigns.compose.spam_judge import SpamJudge
 from campaigns.copywriting.offline_writer import OfflineWriter
 from campaigns.core.clock import Clock
@@ -43,7 +43,7 @@ class _Written:
 
     label: str
     message: bytes
-    html: str
+    page: Page
     findings: tuple[Finding, ...]
     product_urls: frozenset[str]
 
@@ -157,11 +157,12 @@ class Preflight:
     def _write(self, plan: CampaignPlan, label: str, facts: LetterFacts) -> _Written:
         letter = self._letters.write(plan, facts)
         rendered = letter.rendered
+        page = read_page(rendered.html)
         return _Written(
             label,
             letter.message,
-            rendered.html,
-            tuple(check(rendered, letter.content)),
+            page,
+            tuple(check(rendered, letter.content, page=page)),
             frozenset(pick.product.url for pick in facts.picks if pick.product.url),
         )
 
@@ -170,8 +171,8 @@ class Preflight:
         urls = {plan.brief.call_to_action_url, *(v.link for slot in plan.all_slots for v in slot.variants)}
         # A tracked link leads here first; that of a mail without tracking is the page itself.
         for mail in written:
-            page = read_page(mail.html)
-            urls |= page.links | {picture.attributes.get("src", "") for picture in page.pictures}
+            urls |= mail.page.links
+            urls |= {picture.attributes.get("src", "") for picture in mail.page.pictures}
             urls |= mail.product_urls
         own = urlsplit(self._own).netloc
         asked = sorted(url for url in urls if url.startswith(("http://", "https://")) and _netloc(url) != own)

@@ -215,6 +215,24 @@ def test_colours_of_style_sheets_and_of_dark_schemes() -> None:
     assert codes_in(inline, styles=narrow) == []
 
 
+def test_what_is_around_a_text_counts_however_deep_it_stands() -> None:
+    around, styles = (
+        "<div>" * 1100,
+        ".pale{color:#fff} .big{font-size:2em} .big .pale{color:#eee} div{color:#000}",
+    )
+    assert not found(
+        f'{around}<p style="display:none">{around}<b class="pale">Nobody sees it</b>', styles=styles
+    )
+    (white,) = [said for said in found(f"{around}<p class='pale'>White", styles=styles) if "contrast" in said]
+    assert "is #ffffff on" in white and "it needs 4.5:1" in white
+    (large,) = [
+        said
+        for said in found(f"<i class='big'>{around}<b class='pale'>Big", styles=styles)
+        if "contrast" in said
+    ]
+    assert "is #eeeeee on" in large and "it needs 3:1" in large
+
+
 def test_alt_texts_are_text_where_pictures_are_hidden() -> None:
     shown = '<a href="https://shop.example/" style="color:#111;background:#000"><img src="x.png" alt="A tent"></a>'
     assert codes_in(shown) == ["low-contrast"]

@@ -7,7 +7,13 @@ are tables to be read and grown; `matching` tells how they are written.
 from __future__ import annotations
 
 from campaigns.copywriting.claims.dates import CALENDAR, DEADLINE
-from campaigns.copywriting.claims.finding import Claim, claims_in, is_claimed_in_data, words_of_acquaintance
+from campaigns.copywriting.claims.finding import (
+    Claim,
+    claims_in,
+    is_claimed_in_data,
+    prepare,
+    words_of_acquaintance,
+)
 from campaigns.copywriting.claims.matching import Family, first_claim
 from campaigns.copywriting.claims.numbers import NUMBER_IN_WORDS
 from campaigns.copywriting.claims.praise import COMPARISON, POPULARITY, SUPERLATIVE
@@ -42,5 +48,6 @@ __all__ = [
     "claims_in",
     "first_claim",
     "is_claimed_in_data",
+    "prepare",
     "words_of_acquaintance",
 ]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from campaigns.copywriting.characters import fold
 from campaigns.copywriting.claims.dates import CALENDAR, DEADLINE
-from campaigns.copywriting.claims.matching import Family, Finder, first_claim
+from campaigns.copywriting.claims.matching import Family, Finder, finders_of, first_claim
 from campaigns.copywriting.claims.numbers import NUMBER_IN_WORDS
 from campaigns.copywriting.claims.praise import COMPARISON, POPULARITY, SUPERLATIVE
 from campaigns.copywriting.claims.pressure import SCARCITY, STOCK
@@ -16,6 +16,7 @@ from campaigns.copywriting.claims.pretending import CONTACT, PRETENCE
 from campaigns.copywriting.claims.prices import AMOUNT_IN_WORDS, DISCOUNT, FREE, MONEY, PERCENT
 from campaigns.copywriting.claims.promises import ENVIRONMENT, HEALTH, MATERIALS, bears_out
 from campaigns.copywriting.claims.reader import KNOWS_THE_READER
+from campaigns.copywriting.languages import SUPPORTED
 from campaigns.models.values import ProductFacts
 
 FAMILIES = (
@@ -72,6 +73,14 @@ def _may_claim(sentence: str, language: str) -> bool:
     """Whether there is any claim in it: one search finds out that most texts claim nothing at all."""
     finders = (_any_claim(), _any_own_claim(language))
     return any(finder.first(view) for view in _as_seen(sentence) for finder in finders)
+
+
+def prepare() -> None:
+    """Compile now, in some tenths of a second, what is otherwise compiled bit by bit as words ask for it."""
+    families = [finders_of(family) for _, family in _families()]
+    every = [finder for common, own in families for finder in (common, *own.values())]
+    for finder in (_any_claim(), _wide_claim(), *map(_any_own_claim, SUPPORTED), *every):
+        finder.compile()
 
 
 def words_of_acquaintance(text: str, language: str) -> str:

@@ -75,6 +75,11 @@ class Finder:
         self._compiled: dict[str, re.Pattern[str]] = {}
         self._anywhere = re.compile("|".join(anywhere)) if anywhere else None
 
+    def compile(self) -> None:
+        """Compile all that is otherwise compiled when a word first asks for it."""
+        for key in self._by_key:
+            self._of(key)
+
     def first(self, folded: str) -> str:
         """The words of a pattern found in the text, "" if there are none."""
         by_key = self._by_key
@@ -169,10 +174,11 @@ def _closing(pattern: str, start: int) -> int:
 
 def first_claim(family: Family, folded: str, language: str) -> str:
     """The words in `folded` that make a claim of this family, or ""."""
-    common, own = _finders(family)
+    common, own = finders_of(family)
     return common.first(folded) or (own[language].first(folded) if language in own else "")
 
 
 @cache
-def _finders(family: Family) -> tuple[Finder, dict[str, Finder]]:
+def finders_of(family: Family) -> tuple[Finder, dict[str, Finder]]:
+    """What finds its claims: in texts of every language, and by language what only its own texts are searched for."""
     return Finder(family.common()), {language: Finder(words) for language, words in family.own.items()}
