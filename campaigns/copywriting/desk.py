@@ -141,7 +141,6 @@ class CopyDesk:
                     PROMPT_VERSION,
                     attempt.usage.tokens,
                     attempt.verdicts,
-                    request.cell_key(self._writer.model),
                     split(copy, request),
                     usage=attempt.usage,
                     batched=attempt.batched,

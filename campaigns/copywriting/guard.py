@@ -53,11 +53,17 @@ def is_unsafe(verdict: Verdict) -> bool:
     return verdict.rule not in STYLE_RULES
 
 
-def check(copy: Copy, request: CopyRequest) -> list[Verdict]:
-    """The rules that this copy breaks; empty when it may be mailed."""
+def check(copy: Copy, request: CopyRequest, language_is_sure: bool = False) -> list[Verdict]:
+    """The rules that this copy breaks; empty when it may be mailed.
+
+    `language_is_sure`: its words are from tables in the language of the request. To find out the language of a few
+    words can take a classifier, which is a second and eighty megabytes for a process that meets the first such text.
+    """
     verdicts = list(_whole_copy(copy, request))
+    if not language_is_sure:
+        verdicts.extend(speaks_another_language(copy, request))
     for field, text in fields_of(copy):
-        verdicts.extend(check_text(field, text, request))
+        verdicts.extend(check_text(field, text, request, language_is_sure))
     return verdicts
 
 
@@ -72,10 +78,10 @@ def fields_of(copy: Copy) -> Iterator[tuple[str, str]]:
     yield "call_to_action", copy.call_to_action
 
 
-def check_text(field: str, text: str, request: CopyRequest) -> list[Verdict]:
-    """The rules that one text breaks; `field` as `fields_of` names it."""
+def check_text(field: str, text: str, request: CopyRequest, language_is_sure: bool = False) -> list[Verdict]:
+    """The rules that one text breaks; `field` as `fields_of` names it, `language_is_sure` as for `check`."""
     verdicts = []
-    for rule, broken in TEXT_RULES.items():
+    for rule, broken in (_RULES_BUT_LANGUAGE if language_is_sure else TEXT_RULES).items():
         message = broken(field, text, request)
         if message:
             verdicts.append(Verdict(rule, field, message))
@@ -196,6 +202,7 @@ TEXT_RULES: dict[str, Callable[[str, str, CopyRequest], str]] = {
     "reading_level": is_hard_to_read,
     "language": is_in_another_language,
 }
+_RULES_BUT_LANGUAGE = {rule: broken for rule, broken in TEXT_RULES.items() if rule != "language"}
 
 
 def _faults(field: str, text: str, request: CopyRequest) -> Iterator[Verdict]:
@@ -247,7 +254,6 @@ def _whole_copy(copy: Copy, request: CopyRequest) -> Iterator[Verdict]:
     yield from _beyond("emoji", voice.emoji, emoji_in, copy, request)
     yield from _beyond("exclamations", voice.exclamations, exclamations_in, copy, request)
     yield from is_like_a_sibling(copy, request)
-    yield from speaks_another_language(copy, request)
 
 
 def _beyond(

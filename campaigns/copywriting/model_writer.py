@@ -116,7 +116,6 @@ class ModelWriter:
             PROMPT_VERSION,
             attempt.usage.tokens,
             attempt.verdicts,
-            request.cell_key(self.model),
             usage=attempt.usage,
             batched=attempt.batched,
             repairs=repairs,

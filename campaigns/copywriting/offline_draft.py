@@ -68,7 +68,11 @@ class _Draft:
 
     def passes(self, place: str, text: str) -> bool:
         """Whether the guard has nothing against a text, as far as this draft asks it."""
-        return self._trusting or not check_text(place, text, self.request)
+        return self._trusting or self._is_fit(place, text)
+
+    def _is_fit(self, place: str, text: str) -> bool:
+        # All that is not quoted from the shop is from the tables of the request's language.
+        return not check_text(place, text, self.request, language_is_sure=True)
 
     def acceptable(
         self, field: str, phrases: Sequence[str], slots: dict[str, str], place: str = ""
@@ -143,7 +147,7 @@ class HeadDraft(_Draft):
 
     def _safe(self, field: str) -> str:
         phrases = self.book.safe(field)
-        return next((text for text in phrases if not check_text(field, text, self.request)), phrases[0])
+        return next((text for text in phrases if self._is_fit(field, text)), phrases[0])
 
     def _offers(self, field: str) -> tuple[str, ...]:
         """The phrases of `field` that state the facts that this brief's offer has, or most of them."""
@@ -231,7 +235,7 @@ class LineDraft(_Draft):
             if line:
                 return line
         safe = self.book.safe("line")
-        return next((text for text in safe if not check_text(_LINE, text, self.request)), safe[0])
+        return next((text for text in safe if self._is_fit(_LINE, text)), safe[0])
 
     def _told(self) -> str:
         """The product's own description, as much of it as is wanted, where it is in the copy's language."""

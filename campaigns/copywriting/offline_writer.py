@@ -45,13 +45,12 @@ class OfflineWriter:
         head = self._head(request)
         lines = tuple(self._line(request, pick) for pick in request.picks)
         copy = replace(head, product_lines=lines)
-        key = request.cell_key()
-        return WrittenCopy(copy, self.name, self.model, PROMPT_VERSION, 0, (), key, Parts(head, lines))
+        return WrittenCopy(copy, self.name, self.model, PROMPT_VERSION, 0, (), Parts(head, lines))
 
     def field(self, request: CopyRequest, name: str) -> str:
         """One text of the copy, `name` as in `guard.fields_of`; it passes the guard alone for this request."""
         text = dict(fields_of(self.write(request).copy)).get(name, "")
-        if text and not check_text(name, text, request):
+        if text and not check_text(name, text, request, language_is_sure=True):
             return text
         return dict(fields_of(plain_copy(request)))[name]
 
@@ -92,7 +91,8 @@ def _plainest(request: CopyRequest, field: str, place: str) -> str:
     """The first safe phrase that the brief does not forbid."""
     phrases = Phrasebook(request.language).safe(field)
     known = with_picks(request, request.picks[:1])
-    return next((phrase for phrase in phrases if not check_text(place, phrase, known)), phrases[0])
+    fit = (phrase for phrase in phrases if not check_text(place, phrase, known, language_is_sure=True))
+    return next(fit, phrases[0])
 
 
 def _drafted_head(request: CopyRequest, tries: int) -> Copy:
@@ -102,7 +102,9 @@ def _drafted_head(request: CopyRequest, tries: int) -> Copy:
         # The first draft passes nearly always, and if it does not the next one has the same words but for the bad.
         trusting, seed = number == 0, key if number < 2 else f"{key}/{number}"
         head = HeadDraft(request, seed, trusting).copy()
-        if _stands(head, known) and (not _may_name_others(head, request) or head_fits(head, request)):
+        if _stands(head, known) and (
+            not _may_name_others(head, request) or head_fits(head, request, language_is_sure=True)
+        ):
             return head
     return replace(plain_copy(request), product_lines=())
 
@@ -111,7 +113,8 @@ def _stands(head: Copy, known: CopyRequest) -> bool:
     """Whether a copy with this head passes the guard; the words of its line are nobody's fault."""
     line = Phrasebook(known.language).safe("line")[0]
     whole = replace(head, product_lines=tuple(line for _ in known.picks))
-    return all(verdict.field.startswith("product_lines") for verdict in check(whole, known))
+    verdicts = check(whole, known, language_is_sure=True)
+    return all(verdict.field.startswith("product_lines") for verdict in verdicts)
 
 
 def _may_name_others(head: Copy, request: CopyRequest) -> bool:

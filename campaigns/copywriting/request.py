@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -169,7 +169,7 @@ class CopyRequest:
         that the customer bought (`Reason.because`) never enter: they would make a cell of each customer.
         """
         request = self.canonical() if self.granularity == "pick_set" else self
-        counts = [request._what_counts(pick) for pick in request.picks]
+        counts = tuple([request._what_counts(pick) for pick in request.picks])
         return _key("cell", model, self._situation(model), self.salt, counts)
 
     def part_keys(self, model: str = OFFLINE) -> PartKeys:
@@ -193,7 +193,7 @@ class CopyRequest:
     def head_key(self, model: str = OFFLINE) -> str:
         """The same of what decides all but the lines: of the picks only the first, and how many there are."""
         first = [self._what_counts(pick) for pick in self.picks[:1]]
-        return _key("head", model, self._situation(model), [len(self.picks), *first])
+        return _key("head", model, self._situation(model), (len(self.picks), *first))
 
     def line_key(self, pick: Pick, model: str = OFFLINE) -> str:
         """The same of what decides the line of one pick, wherever in the mail it stands.
@@ -203,37 +203,38 @@ class CopyRequest:
         """
         if model == OFFLINE:
             brief = self.brief
-            said = [brief.call_to_action_in(self.language), *brief.must_mention_in(self.language)]
-            told = [brief.catalogue_language, self.language, self.personal, self.variant, self.seed, *said]
+            said = (brief.call_to_action_in(self.language), *brief.must_mention_in(self.language))
+            told = (brief.catalogue_language, self.language, self.personal, self.variant, self.seed, *said)
             # Where the brief forbids words or asks for short ones, lines of other campaigns may not do.
             voice, longest = brief.voice, brief.longest("product_lines")
-            asked = [longest, voice.reading_level, voice.avoid, brief.banned_in(self.language)]
+            asked = (longest, voice.reading_level, voice.avoid, brief.banned_in(self.language))
             uses = self._of(OFFLINE_LINE_USES)
             return _key("line", model, told, asked, uses, _product_digest(pick.product))
-        told = [self.brief.digest, self.language, self.variant, self.stage, self.season, self.personal]
+        told = (self.brief.digest, self.language, self.variant, self.stage, self.season, self.personal)
         return _key("line", model, told, self._what_counts(pick))
 
-    def _situation(self, model: str) -> list[Any]:
-        shared = [self.brief.digest, self.language, self.variant, self.personal]
+    def _situation(self, model: str) -> tuple[Any, ...]:
+        shared = (self.brief.digest, self.language, self.variant, self.personal)
         if model == OFFLINE:
-            return [*shared, self.seed, *self._of(OFFLINE_HEAD_USES)]
-        return [*shared, self.stage, self.shown_favourite, self.season, *self._of(_FINE)]
+            return (*shared, self.seed, *self._of(OFFLINE_HEAD_USES))
+        return (*shared, self.stage, self.shown_favourite, self.season, *self._of(_FINE))
 
-    def _of(self, names: tuple[str, ...]) -> list[Any]:
-        return [getattr(self, name) for name in names]
+    def _of(self, names: tuple[str, ...]) -> tuple[Any, ...]:
+        return tuple([getattr(self, name) for name in names])
 
-    def _what_counts(self, pick: Pick) -> list[str]:
-        return [_product_digest(pick.product), self.reason_kind(pick)]
+    def _what_counts(self, pick: Pick) -> tuple[str, str]:
+        return _product_digest(pick.product), self.reason_kind(pick)
 
 
 _canonical = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
-def _key(kind: str, model: str, *decides: Any) -> str:
+@lru_cache(maxsize=16_384)  # A part that is new is looked for, written and kept, each time by its key.
+def _key(kind: str, model: str, *decides: Hashable) -> str:
     return _digest([kind, model, PROMPT_VERSION, *decides])
 
 
-def _digest(values: list[Any]) -> str:
+def _digest(values: Sequence[Any]) -> str:
     return hashlib.sha256(_canonical(values).encode()).hexdigest()
 
 

@@ -31,11 +31,11 @@ def split(copy: Copy, request: CopyRequest) -> Parts:
     )
 
 
-def head_fits(head: Copy, request: CopyRequest) -> bool:
+def head_fits(head: Copy, request: CopyRequest, language_is_sure: bool = False) -> bool:
     """Whether a copy without lines may stand above any lines: it keeps to the first pick, and has all that
-    must be mentioned, each phrase within one text."""
+    must be mentioned, each phrase within one text; `language_is_sure` as for `guard.check`."""
     known, texts = with_picks(request, request.picks[:1]), list(fields_of(head))
-    if any(check_text(field, text, known) for field, text in texts):
+    if any(check_text(field, text, known, language_is_sure) for field, text in texts):
         return False
     folded = [fold(text) for _, text in texts]
     for mention in request.brief.must_mention_in(request.language):

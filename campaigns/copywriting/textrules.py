@@ -25,6 +25,10 @@ _LINK = re.compile(
     r"|\b(?:dot|punkt|point|punto) (?:com|net|org|info|shop|io|biz|app|xyz|example|online|store)\b"
     r"|\b(?:dot|punkt) (?:co|de|uk|eu|fr|es|at|ch|us|site)\b"
 )
+# What every one of these holds somewhere, and hardly any other text: found in a sixth of the time.
+_MAY_LINK = re.compile(
+    r"@|:\S|mailto:|\.[a-z]|www|hxxp|[(\[{] ?(?:at|dot|arroba|punkt)|\b(?:dot|punkt|point|punto) [a-z]{2,7}\b"
+)
 # Of the Roman numerals those in plain letters that are no word and no size: II to XXXIX.
 _ROMAN = re.compile(r"(?<!\w)(?=[IVX]{2})X{0,3}(?:IX|IV|V?I{0,3})(?!\w)")
 _SPACED_OUT = re.compile(r"(?<![^\W_])(?:[^\W\d_][^\w'’]{1,3}){3,}[^\W\d_](?![^\W_])")
@@ -69,7 +73,8 @@ def has_markup(text: str, known: frozenset[str]) -> str:
 
 def has_link(text: str, known: frozenset[str]) -> str:
     """Web and mail addresses, also without a scheme."""
-    found = _LINK.search(fold(text))
+    folded = fold(text)
+    found = _LINK.search(folded) if _MAY_LINK.search(folded) else None
     return "links and addresses are not allowed, code adds them" if found else ""
 
 

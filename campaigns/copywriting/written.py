@@ -55,9 +55,8 @@ class WrittenCopy:
     """A copy that passed the guard, placeholders unfilled.
 
     `writer` is "model" or "offline"; `verdicts` are of the drafts refused on the way, so an empty tuple
-    means passed at first try; `tokens` counts prompt and answer of all calls; `cell_key` is the key under
-    which this copy may be kept: an offline stand-in never takes the place of the model's copy. `parts`, where
-    a writer wrote them apart, spares finding them out.
+    means passed at first try; `tokens` counts prompt and answer of all calls. `parts`, where a writer wrote them
+    apart, spares finding them out.
 
     `usage` is what all calls for it took, also those whose answers had been kept from before; `batched` is that
     share of it which came by a batch, at half price. `repairs` counts the rounds in which refused fields were
@@ -70,7 +69,6 @@ class WrittenCopy:
     prompt_version: str
     tokens: int
     verdicts: tuple[Verdict, ...]
-    cell_key: str
     parts: Parts | None = None
     usage: Usage = NO_USAGE
     batched: Usage = NO_USAGE

@@ -127,7 +127,7 @@ def _laid_out(written: WrittenCopy, request: CopyRequest, lines_only: bool) -> d
             offline = f"{_LINES}[{number}]" in written.offline_fields
             laid[key] = _Laid(_line(line), _WHOLE_LINE if offline else (), pick)
     if not parts.are_all and not lines_only:
-        laid[written.cell_key] = _Laid(written.copy, written.offline_fields)
+        laid[request.cell_key(written.key_model)] = _Laid(written.copy, written.offline_fields)
     return laid
 
 

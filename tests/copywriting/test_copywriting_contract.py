@@ -19,7 +19,7 @@ from campaigns.copywriting.model_client import retry_after_seconds
 from campaigns.copywriting.model_writer import ModelWriter
 from campaigns.copywriting.offline_writer import OfflineWriter
 from campaigns.copywriting.prompt import PROMPT_VERSION, build_messages, read_data
-from campaigns.copywriting.request import STAGES, CopyRequest
+from campaigns.copywriting.request import OFFLINE, STAGES, CopyRequest
 from campaigns.core.errors import Rejected, ServiceUnavailable
 
 
@@ -58,8 +58,7 @@ class TestContract:
         written = writer.write(request)
         assert (written.writer, written.model) == (writer.name, writer.model)
         assert written.prompt_version == PROMPT_VERSION
-        desk = CopyDesk(writer if isinstance(writer, ModelWriter) else None, OfflineWriter())
-        assert written.cell_key == request.cell_key(desk.key_model)
+        assert written.key_model == (writer.model or OFFLINE)
 
     def test_the_brief_has_the_last_word_on_the_button(self, writer: OfflineWriter | ModelWriter) -> None:
         assert (
@@ -107,7 +106,7 @@ def test_every_failure_ends_in_a_copy_that_passes(behaviour: str, rule: str, cal
     assert check(written.copy, request) == []
     assert rule in {verdict.rule for verdict in written.verdicts}
     # The stand-in must not be kept as the model's own.
-    assert written.cell_key == request.cell_key() != request.cell_key("scripted-model")
+    assert written.key_model == OFFLINE
 
 
 def test_nobody_listens() -> None:

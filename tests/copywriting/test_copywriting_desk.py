@@ -23,7 +23,7 @@ from campaigns.copywriting.fake_server import (
 from campaigns.copywriting.guard import check, fields_of
 from campaigns.copywriting.model_writer import ModelWriter
 from campaigns.copywriting.offline_writer import OfflineWriter
-from campaigns.copywriting.request import CopyRequest
+from campaigns.copywriting.request import OFFLINE, CopyRequest
 from campaigns.copywriting.usage import Usage
 from campaigns.copywriting.written import PaidWriter, Stopped, Verdict, WrittenCopy
 
@@ -93,7 +93,7 @@ def test_after_two_repairs_that_text_is_written_offline_and_the_rest_stays() -> 
     assert written.offline_fields == ("subject", "headline")
     assert written.copy.subject == OfflineWriter().write(REQUEST).copy.subject
     assert written.copy.preheader == "A look at what is inside."
-    assert check(written.copy, REQUEST) == [] and written.cell_key == REQUEST.cell_key("m")
+    assert check(written.copy, REQUEST) == [] and written.key_model == "m"
     assert written.parts is not None
 
 
@@ -107,7 +107,7 @@ def test_a_model_that_is_wrong_everywhere_leaves_it_all_to_the_offline_writer() 
         written = desk_at(server).copy_for(REQUEST)
     assert written.writer == "offline" and written.copy == OfflineWriter().write(REQUEST).copy
     assert written.offline_fields == fields_of_request(REQUEST) and written.usage.calls == 3
-    assert written.cell_key == REQUEST.cell_key()
+    assert written.key_model == OFFLINE
 
 
 def test_what_must_be_mentioned_comes_with_the_offline_intro_if_the_model_will_not() -> None:
@@ -270,7 +270,7 @@ def test_a_writer_of_somebody_elses_is_judged_again() -> None:
         def write(self, request: CopyRequest, *_: Any) -> WrittenCopy:
             written = OfflineWriter().write(request)
             copy = replace(written.copy, subject="50% off", headline="My own words")
-            return WrittenCopy(copy, "careless", "c", "", 0, (), "key")
+            return WrittenCopy(copy, "careless", "c", "", 0, ())
 
     writer: PaidWriter = Careless()
     written = CopyDesk(writer, OfflineWriter()).copy_for(REQUEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
 from pathlib import Path
@@ -11,6 +12,9 @@ from copywriting_samples import LANGUAGES, a_pick, a_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaigns.copywriting import textrules
+from campaigns.copywriting.characters import fold
+from campaigns.copywriting.claims import finding
 from campaigns.copywriting.guard import check_text
 
 EXAMPLES = Path(__file__).parent / "guard_examples"
@@ -124,3 +128,46 @@ def test_good_lines_stay_good_without_accents(disguise: str) -> None:
     spelling = {"shouting", "script", "language", "link", "markup"}
     for language, line in GOOD:
         assert rules(DISGUISES[disguise](line), language, "intro") <= spelling, line
+
+
+@given(st.from_regex(textrules._LINK), st.text(max_size=5), st.text(max_size=5))
+@settings(max_examples=500, deadline=None)
+def test_the_quick_look_for_links_misses_none(link: str, before: str, after: str) -> None:
+    text = fold(before + link + after)
+    assert textrules._MAY_LINK.search(text) or not textrules._LINK.search(text)
+
+
+@given(
+    st.sampled_from(LANGUAGES),
+    st.lists(
+        st.sampled_from(
+            [
+                "ab",
+                "be",
+                "ju",
+                "on",
+                "a",
+                "n",
+                "s",
+                "d",
+                "e",
+                "last",
+                "only",
+                "just",
+                "be",
+                "ä",
+                "1a",
+                "in",
+                "-",
+            ]
+        ),
+        max_size=12,
+    ),
+)
+@settings(max_examples=300, deadline=None)
+def test_words_that_begin_with_no_key_are_passed_over_and_no_other(language: str, words: list[str]) -> None:
+    text = " ".join(words)
+    for finder in (finding._any_claim(), finding._wide_claim(), finding._any_own_claim(language)):
+        tried = {found[0] for found in finder._beginning.finditer(text)} if finder._beginning else set()
+        for begun in {found[0] for found in re.finditer(r"\b\w\w?", text)} - tried:
+            assert not {begun, begun[0], ""} & finder._by_key.keys()

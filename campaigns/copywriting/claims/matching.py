@@ -22,7 +22,7 @@ _WIDE_GAP = r"[\n*·~\-\x20]{1,2}"
 _AFTER_ANY_WORD = re.compile(r"(\\w[+*]) ")
 _LOOKS = re.compile(r"\(\?<?[!=]")
 _LOOKS_BACK = re.compile(r"\(\?<[!=]")
-_BEGINNING = re.compile(r"\b\w\w?")
+_ANY_BEGINNING = r"\w\w?"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +72,7 @@ class Finder:
             for one in _beginnings(pattern):
                 by_key.setdefault(_key(one), []).append(_spaced(one) + end)
         self._by_key = by_key
+        self._beginning = re.compile(rf"\b(?:{_beginning_with(by_key)})") if by_key else None
         self._compiled: dict[str, re.Pattern[str]] = {}
         self._anywhere = re.compile("|".join(anywhere)) if anywhere else None
 
@@ -83,7 +84,7 @@ class Finder:
     def first(self, folded: str) -> str:
         """The words of a pattern found in the text, "" if there are none."""
         by_key = self._by_key
-        for word in _BEGINNING.finditer(folded):
+        for word in self._beginning.finditer(folded) if self._beginning else ():
             start, letters = word.start(), word[0]
             for key in (letters, letters[0], ""):
                 if key in by_key and (found := self._of(key).match(folded, start)):
@@ -97,6 +98,19 @@ class Finder:
         if pattern is None:
             pattern = self._compiled[key] = re.compile("|".join(self._by_key[key]))
         return pattern
+
+
+def _beginning_with(keys: Iterable[str]) -> str:
+    """A pattern for the first two letters of words, or their one, that passes over most that begin with no key."""
+    seconds: dict[str, set[str]] = {}
+    for key in keys:
+        if not key:
+            return _ANY_BEGINNING
+        seconds.setdefault(key[0], set()).add(key[1:])
+    return "|".join(
+        re.escape(first) + (r"\w?" if "" in after else f"[{re.escape(''.join(sorted(after)))}]")
+        for first, after in sorted(seconds.items())
+    )
 
 
 def _beginnings(pattern: str) -> Iterator[str]:
