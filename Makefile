@@ -10,9 +10,12 @@ ARGS ?=
 demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve --json" passes arguments on
 	$(BIN)/tailormail demo $(ARGS)
 
-# By file, so that what shares servers and samples stays together; half of the time they wait for something.
+# By file, so that what shares servers and samples stays together. One process more than there are cores, because
+# they often wait for something.
+PROCESSES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -ge 4 ] && echo 4 || echo $$((n + 1)))
+
 test: $(VENV)/.installed-dev  ## all tests, in two to four processes with servers of their own
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 serve: $(VENV)/.installed  ## web, workers and scheduler, on your own data
 	$(BIN)/tailormail serve $(ARGS)

@@ -17,10 +17,10 @@ from campaigns.compose.links import SendRef
 from campaigns.copywriting.request import CopyRequest
 from campaigns.core.embedded import Embedded
 from campaigns.core.settings import load_settings
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.copy_facts import copy_request
-from campaigns.flows.letters import LetterFacts
-from campaigns.flows.plans import CampaignPlan, load_plan
+from campaigns.flows.copy.copy_facts import copy_request
+from campaigns.flows.describing.plans import CampaignPlan, load_plan
+from campaigns.flows.sending.addressees import load_addressees
+from campaigns.flows.sending.letters import LetterFacts
 from campaigns.models import ConsentState, Customer
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.pictures import campaign_pictures

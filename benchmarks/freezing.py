@@ -31,8 +31,8 @@ from campaigns.audience.segments import parse_segment
 from campaigns.core.db import Database
 from campaigns.core.embedded import Embedded
 from campaigns.core.settings import Settings
-from campaigns.flows.claims import Claims
-from campaigns.flows.counters import recount
+from campaigns.flows.sending.claims import Claims
+from campaigns.flows.sending.counters import recount
 from campaigns.models import schema
 
 _BATCH: int = Settings.model_fields["batch_size"].default

@@ -10,7 +10,7 @@ from benchmarks.bench import Bench
 from benchmarks.measuring import Figure, measure
 from campaigns.audience.import_columns import Kind
 from campaigns.core.db import raw_cursor
-from campaigns.flows.importing import KINDS
+from campaigns.flows.shop.importing import KINDS
 
 # Emptied before each repetition; `cascade` takes along what refers to it.
 _TABLES: dict[Kind, str] = {

@@ -11,7 +11,7 @@ from benchmarks.bench import Bench
 from benchmarks.measuring import Figure, Work, measure
 from campaigns.compose.dkim import DkimSigner
 from campaigns.compose.links import LinkMaker
-from campaigns.flows.letters import Letters
+from campaigns.flows.sending.letters import Letters
 
 _AT_ONCE = 50
 _KEY_BITS = 2048

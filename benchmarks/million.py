@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.core.db import Database
 from campaigns.core.log import get_logger
-from campaigns.flows.counters import recount
+from campaigns.flows.sending.counters import recount
 
 log = get_logger(__name__)
 

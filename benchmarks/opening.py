@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Figure, measure
-from campaigns.flows.askers import Asker
+from campaigns.flows.opening.askers import Asker
 from campaigns.models import Picture, Send, SendStatus
 
 _AT_ONCE = 100

@@ -117,7 +117,7 @@ def _prepare(shop: Bench, links: int) -> tuple[list[str], bytes]:
 
 
 def _asker() -> Any:
-    from campaigns.flows.askers import Asker
+    from campaigns.flows.opening.askers import Asker
 
     return Asker(_AGENTS[0], "127.0.0.1", "81.2.69.160")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.bench import Bench
 from benchmarks.measuring import Figure, measure
-from campaigns.flows.training import Training
+from campaigns.flows.shop.training import Training
 from campaigns.recommend.interactions import load_interactions
 from campaigns.recommend.storage import load_histories
 

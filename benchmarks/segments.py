@@ -26,8 +26,8 @@ from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.frequency import FrequencyCap
 from campaigns.core.jobs import NoJobs
-from campaigns.flows import segment_counts
-from campaigns.flows.segment_counts import SegmentCounts
+from campaigns.flows.customers import segment_counts
+from campaigns.flows.customers.segment_counts import SegmentCounts
 
 # Measured: with three orders and three mails each.
 _BYTES_A_CUSTOMER = 6_000

@@ -23,7 +23,7 @@ from benchmarks.bench import Bench
 from benchmarks.sink import Sink
 from campaigns.core.embedded import Embedded
 from campaigns.core.errors import Refused
-from campaigns.flows.counters import counts
+from campaigns.flows.sending.counters import counts
 from workers.app import make_app
 from workers.jobs import CeleryJobs
 

@@ -218,7 +218,7 @@ def campaign_preview(
     json_: bool,
 ) -> None:
     from campaigns.commands.previewing import write_preview
-    from campaigns.flows.viewing import Scene
+    from campaigns.flows.previewing.viewing import Scene
 
     scene = Scene.of(place, weather, moment, requester, temperature, wind)
     with connected() as runtime:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from campaigns.delivery.capture import list_captured
-from campaigns.flows.signup_form import SignupFormFile, check_form
+from campaigns.flows.customers.signup_form import SignupFormFile, check_form
 from campaigns.models import Signup
 from campaigns.runtime import Runtime
 from web.public.words import purposes_in

@@ -7,6 +7,7 @@ on models, which stand on core.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ STAGES = (
 )  # fmt: skip
 FACES = ("cli", "commands", "demo", "supervisor")
 LONGEST_FILE = 400
+MOST_FILES = 60
 LONGEST_FUNCTION = 60
 
 
@@ -61,6 +63,11 @@ def allowed(room_: str) -> set[str]:
     if room_ == "runtime":
         return models | set(STAGES) | {"flows", "runtime"}
     return models | set(STAGES) | {"flows", "runtime", "web", "workers", *FACES}
+
+
+def test_no_room_is_so_full_that_nothing_is_found_in_it() -> None:
+    rooms = Counter(path.parent.relative_to(ROOT).as_posix() for _, path, _ in MODULES)
+    assert not {room_: files for room_, files in rooms.items() if files > MOST_FILES}
 
 
 @pytest.mark.parametrize(("module", "path", "tree"), MODULES, ids=[name for name, _, _ in MODULES])

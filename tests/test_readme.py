@@ -20,8 +20,8 @@ from campaigns.core.settings import Settings
 from campaigns.delivery.causes import CAUSES
 from campaigns.delivery.relay_plan import load_relay_plan
 from campaigns.delivery.terms import DeliveryTerms
-from campaigns.flows.definition import check_campaign
-from campaigns.flows.recurrence import Recurrence
+from campaigns.flows.describing.definition import check_campaign
+from campaigns.flows.scheduling.recurrence import Recurrence
 from campaigns.insight.experiment_terms import FACTORS
 from campaigns.models import SendStatus, schema
 from campaigns.runtime import Runtime

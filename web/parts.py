@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app, request
 
-from campaigns.flows.askers import Asker
+from campaigns.flows.opening.askers import Asker
 from campaigns.opentime.place.address import client_address
 from campaigns.runtime import Runtime
 

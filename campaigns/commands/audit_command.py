@@ -32,7 +32,7 @@ def audit(
 ) -> None:
     """Who did what, newest first."""
     from campaigns.commands.parts import connected
-    from campaigns.flows.audit_log import AuditFilter
+    from campaigns.flows.console.audit_log import AuditFilter
 
     wanted = AuditFilter(by, action, subject, _day(since), _day(until))
     with connected() as runtime:

@@ -62,7 +62,7 @@ def list_(json_: bool) -> None:
 def show(reference: str, json_: bool) -> None:
     """One brief, the newest version unless another is named, and all versions that there are."""
     from campaigns.commands.parts import connected
-    from campaigns.flows.briefs import parse_reference
+    from campaigns.flows.describing.briefs import parse_reference
 
     name, version = parse_reference(reference)
     with connected() as runtime:

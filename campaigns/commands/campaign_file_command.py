@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from campaigns.commands.output import as_json, json_option
-from campaigns.flows.audit import CLI
+from campaigns.flows.console.audit import CLI
 
 
 @click.command(name="file", help="Write a campaign as a campaign file with its pictures into a folder.")

@@ -10,8 +10,8 @@ import click
 from campaigns.commands.output import as_json, json_option, show_pairs, show_table
 
 if TYPE_CHECKING:
-    from campaigns.flows.copy_report import CopyReport
-    from campaigns.flows.copy_samples import Sample
+    from campaigns.flows.copy.copy_report import CopyReport
+    from campaigns.flows.copy.copy_samples import Sample
     from campaigns.runtime import Runtime
 
 _BY = "cli"

@@ -80,7 +80,7 @@ def copy_evaluate(
 def _trials(cases: int | None, cells: int, languages: Sequence[str]) -> list[Trial]:
     from campaigns.copywriting.adversarial.cases import load_cases
     from campaigns.copywriting.evaluating import trials_of
-    from campaigns.flows.copy_trials import ordinary_trials
+    from campaigns.flows.copy.copy_trials import ordinary_trials
 
     suite = [case for case in load_cases() if case.language in languages]
     if cases is not None and cases < len(suite):

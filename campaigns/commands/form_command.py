@@ -10,7 +10,7 @@ import click
 from campaigns.commands.output import as_json, json_option, show_pairs, show_table
 
 if TYPE_CHECKING:
-    from campaigns.flows.signup_form import SignupForm
+    from campaigns.flows.customers.signup_form import SignupForm
 
 
 @click.group()
@@ -24,7 +24,7 @@ def form() -> None:
 def create(file: Path, json_: bool) -> None:
     """Make the form that a TOML file describes, or change the one of the same name."""
     from campaigns.commands.parts import connected
-    from campaigns.flows.signup_form import read_form_file
+    from campaigns.flows.customers.signup_form import read_form_file
 
     # Faces stand beside each other; these are the words that the preference page says of each purpose.
     from web.public.words import purposes_in

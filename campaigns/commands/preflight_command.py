@@ -10,7 +10,7 @@ import click
 from campaigns.commands.output import as_json, json_option
 
 if TYPE_CHECKING:
-    from campaigns.flows.preflight_report import PreflightReport
+    from campaigns.flows.previewing.preflight_report import PreflightReport
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from campaigns.flows.viewing import Scene
+from campaigns.flows.previewing.viewing import Scene
 from campaigns.opentime.drawing.pictures import EXTENSIONS
 from campaigns.runtime import Runtime
 

@@ -25,7 +25,7 @@ from campaigns.delivery.inbound.imap import ImapMailbox
 from campaigns.delivery.inbound.listener import Listener
 from campaigns.delivery.inbound.mailbox import Mailbox
 from campaigns.delivery.inbound.maildir import MaildirMailbox
-from campaigns.flows.collecting import collect
+from campaigns.flows.feedback.collecting import collect
 from campaigns.runtime import Runtime
 
 log = get_logger(__name__)

@@ -17,8 +17,8 @@ from campaigns.commands.parts import connected
 from campaigns.core.errors import BadInput, Refused
 from campaigns.core.zones import zone_named
 from campaigns.delivery.relaylog import log_lines
-from campaigns.flows.event_file import EventFileResult, hear_file
-from campaigns.flows.reconciling import LogResult, Reconciling, Which
+from campaigns.flows.feedback.event_file import EventFileResult, hear_file
+from campaigns.flows.sending.reconciling import LogResult, Reconciling, Which
 
 _MOST_ERRORS = 20
 _SHOWN = ("campaign", "send", "customer", "address", "when", "message_id", "why", "reply", "found")

@@ -141,7 +141,7 @@ def export(file: Path, json_: bool) -> None:
 
 
 def _plain(entries: Any) -> list[dict[str, str]]:
-    from campaigns.flows.suppressing import as_plain
+    from campaigns.flows.customers.suppressing import as_plain
 
     return [as_plain(entry) for entry in entries]
 

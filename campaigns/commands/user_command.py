@@ -13,7 +13,7 @@ from campaigns.commands.output import as_json, json_option, show_table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from campaigns.flows.people import People, Person
+    from campaigns.flows.console.people import People, Person
 
 # As in models/user.py, which would load SQLAlchemy for `--help`; a test compares them.
 ROLES = ("viewer", "author", "approver", "admin")

@@ -20,7 +20,7 @@ from campaigns.core.errors import Refused, ServiceUnavailable
 from campaigns.demo.inbox import InboxMail, read_inbox
 from campaigns.demo.recipients import Played, Recipients
 from campaigns.demo.summary import Summary
-from campaigns.flows.viewing import Scene
+from campaigns.flows.previewing.viewing import Scene
 from campaigns.models import CampaignStatus, Customer
 from campaigns.runtime import SAMPLE_WEATHER, Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop

@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 
 from campaigns.core.embedded import make_private
-from campaigns.flows.briefs import Briefs
-from campaigns.flows.copy_forecasts import CopyForecasts
-from campaigns.flows.copy_report import CopyReporting
-from campaigns.flows.copy_samples import CopySamples, written_by
-from campaigns.flows.looking import Looking
-from campaigns.flows.own_data import OwnData
-from campaigns.flows.plans import Plans
-from campaigns.flows.rights import Rights
-from campaigns.flows.shop_events import ShopEvents
-from campaigns.flows.training import Training
+from campaigns.flows.copy.copy_forecasts import CopyForecasts
+from campaigns.flows.copy.copy_report import CopyReporting
+from campaigns.flows.copy.copy_samples import CopySamples, written_by
+from campaigns.flows.customers.own_data import OwnData
+from campaigns.flows.customers.rights import Rights
+from campaigns.flows.describing.briefs import Briefs
+from campaigns.flows.describing.plans import Plans
+from campaigns.flows.previewing.looking import Looking
+from campaigns.flows.shop.shop_events import ShopEvents
+from campaigns.flows.shop.training import Training
 from campaigns.models import schema
 from campaigns.opentime.weather.weather_sources import SAMPLE_WEATHER as SAMPLE_WEATHER
 from campaigns.runtime.api_parts import ApiParts

@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 
 from campaigns.core.public_http import Origin, PublicHttp, origin_of
-from campaigns.flows.idempotency import Idempotency
-from campaigns.flows.message_sending import MessageSending
-from campaigns.flows.message_templates import MessageTemplates
-from campaigns.flows.messages import Messages
-from campaigns.flows.product_search import ProductSearch
-from campaigns.flows.recommending import Recommending
-from campaigns.flows.webhook_collecting import WebhookCollecting
-from campaigns.flows.webhook_delivery import SERVICE, WebhookDelivering
-from campaigns.flows.webhooks import Webhooks
+from campaigns.flows.console.idempotency import Idempotency
+from campaigns.flows.describing.product_search import ProductSearch
+from campaigns.flows.messages.message_sending import MessageSending
+from campaigns.flows.messages.message_templates import MessageTemplates
+from campaigns.flows.messages.messages import Messages
+from campaigns.flows.shop.recommending import Recommending
+from campaigns.flows.webhooks.webhook_collecting import WebhookCollecting
+from campaigns.flows.webhooks.webhook_delivery import SERVICE, WebhookDelivering
+from campaigns.flows.webhooks.webhooks import Webhooks
 from campaigns.runtime.consent_parts import ConsentParts
 
 

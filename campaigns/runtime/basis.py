@@ -20,7 +20,7 @@ from campaigns.core.meters import Meters
 from campaigns.core.once import written_once
 from campaigns.core.settings import Settings
 from campaigns.core.tokens import Signer
-from campaigns.flows.live_offers import LiveOffers
+from campaigns.flows.opening.live_offers import LiveOffers
 
 
 class Basis:

@@ -6,18 +6,18 @@ from functools import cached_property
 
 from campaigns.delivery.hooks.receivers import receiver_of
 from campaigns.delivery.hooks.sns import PublicSns
-from campaigns.flows.api_keys import ApiKeys
-from campaigns.flows.engagement import Engagement
-from campaigns.flows.erasures import Erasures, Folders
-from campaigns.flows.inbound import Inbound
-from campaigns.flows.notices import Notices
-from campaigns.flows.preferences import Preferences
-from campaigns.flows.provider_hooks import ProviderHooks
-from campaigns.flows.provider_payloads import ProviderPayloads
-from campaigns.flows.signing_up import SigningUp
-from campaigns.flows.signup_forms import SignupForms
-from campaigns.flows.suppressing import Suppressing
-from campaigns.flows.unsubscribing import Unsubscribing
+from campaigns.flows.console.api_keys import ApiKeys
+from campaigns.flows.customers.erasures import Erasures, Folders
+from campaigns.flows.customers.notices import Notices
+from campaigns.flows.customers.preferences import Preferences
+from campaigns.flows.customers.signing_up import SigningUp
+from campaigns.flows.customers.signup_forms import SignupForms
+from campaigns.flows.customers.suppressing import Suppressing
+from campaigns.flows.customers.unsubscribing import Unsubscribing
+from campaigns.flows.feedback.engagement import Engagement
+from campaigns.flows.feedback.inbound import Inbound
+from campaigns.flows.feedback.provider_hooks import ProviderHooks
+from campaigns.flows.feedback.provider_payloads import ProviderPayloads
 from campaigns.runtime.opening_parts import OpeningParts
 from campaigns.runtime.sending_parts import SendingParts
 

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from campaigns.flows.campaign_files import CampaignFiles
-from campaigns.flows.draft_sections.audience import AudienceSection
-from campaigns.flows.draft_sections.brief import BriefSection
-from campaigns.flows.draft_sections.experiment import ExperimentSection
-from campaigns.flows.draft_sections.picks import PicksSection
-from campaigns.flows.draft_sections.schedule import ScheduleSection
-from campaigns.flows.draft_sections.section import Section
-from campaigns.flows.draft_sections.template import TemplateSection
-from campaigns.flows.drafts import Drafts
-from campaigns.flows.outlooks import Outlooks
-from campaigns.flows.picture_uploads import PictureUploads
+from campaigns.flows.describing.campaign_files import CampaignFiles
+from campaigns.flows.describing.draft_sections.audience import AudienceSection
+from campaigns.flows.describing.draft_sections.brief import BriefSection
+from campaigns.flows.describing.draft_sections.experiment import ExperimentSection
+from campaigns.flows.describing.draft_sections.picks import PicksSection
+from campaigns.flows.describing.draft_sections.schedule import ScheduleSection
+from campaigns.flows.describing.draft_sections.section import Section
+from campaigns.flows.describing.draft_sections.template import TemplateSection
+from campaigns.flows.describing.drafts import Drafts
+from campaigns.flows.describing.outlooks import Outlooks
+from campaigns.flows.describing.picture_uploads import PictureUploads
 from campaigns.runtime.segment_parts import SegmentParts
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from campaigns.flows.experiment_looks import ExperimentLooks
-from campaigns.flows.experiments import Experiments
+from campaigns.flows.reports.experiment_looks import ExperimentLooks
+from campaigns.flows.reports.experiments import Experiments
 from campaigns.runtime.draft_parts import DraftParts
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cached_property
 
-from campaigns.flows.model_judging import ModelJudging
-from campaigns.flows.overviews import Overviews
-from campaigns.flows.report_keeping import ReportKeeping
-from campaigns.flows.retention import Retention
+from campaigns.flows.customers.retention import Retention
+from campaigns.flows.describing.overviews import Overviews
+from campaigns.flows.reports.model_judging import ModelJudging
+from campaigns.flows.reports.report_keeping import ReportKeeping
 from campaigns.insight.returns import Prices
 from campaigns.runtime.consent_parts import ConsentParts
 

@@ -6,16 +6,16 @@ from functools import cached_property
 from pathlib import Path
 
 from campaigns.core.public_http import origin_of
-from campaigns.flows.askers import Askers
-from campaigns.flows.draining import Draining
-from campaigns.flows.feedback import Feedback
-from campaigns.flows.gallery import Gallery
-from campaigns.flows.open_states import OpenStates
-from campaigns.flows.openers import Openers
-from campaigns.flows.opening import Opening
-from campaigns.flows.product_pictures import ProductPictures
-from campaigns.flows.shown import Showing
-from campaigns.flows.warming import Warming
+from campaigns.flows.feedback.feedback import Feedback
+from campaigns.flows.opening.askers import Askers
+from campaigns.flows.opening.draining import Draining
+from campaigns.flows.opening.gallery import Gallery
+from campaigns.flows.opening.open_states import OpenStates
+from campaigns.flows.opening.openers import Openers
+from campaigns.flows.opening.opening import Opening
+from campaigns.flows.opening.product_pictures import ProductPictures
+from campaigns.flows.opening.shown import Showing
+from campaigns.flows.opening.warming import Warming
 from campaigns.opentime.drawing.fonts import use_readable_fonts
 from campaigns.opentime.drawing.picture_fetch import PictureFetcher
 from campaigns.opentime.place.apple_egress import AppleEgress

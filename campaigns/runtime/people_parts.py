@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from campaigns.flows.audit_log import AuditLog
-from campaigns.flows.own_account import OwnAccount
-from campaigns.flows.people import People
-from campaigns.flows.signing_in import SigningIn
+from campaigns.flows.console.audit_log import AuditLog
+from campaigns.flows.console.own_account import OwnAccount
+from campaigns.flows.console.people import People
+from campaigns.flows.console.signing_in import SigningIn
 from campaigns.runtime.consent_parts import ConsentParts
 
 

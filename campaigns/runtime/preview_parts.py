@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from campaigns.flows.hosting import Hosting
-from campaigns.flows.test_mails import TestMails
-from campaigns.flows.viewing import Viewing
+from campaigns.flows.opening.hosting import Hosting
+from campaigns.flows.previewing.test_mails import TestMails
+from campaigns.flows.previewing.viewing import Viewing
 from campaigns.runtime.consent_parts import ConsentParts
 
 

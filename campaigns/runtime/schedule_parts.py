@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from campaigns.flows.best_hour import BestHour
-from campaigns.flows.calendar import Calendar
-from campaigns.flows.calendar_feed import CalendarFeed
-from campaigns.flows.calendar_outlooks import CalendarOutlooks
-from campaigns.flows.progress import Watching
-from campaigns.flows.retrying import Retrying
-from campaigns.flows.series import SeriesRuns
-from campaigns.flows.troubles import TroubleKeeping
+from campaigns.flows.scheduling.best_hour import BestHour
+from campaigns.flows.scheduling.calendar import Calendar
+from campaigns.flows.scheduling.calendar_feed import CalendarFeed
+from campaigns.flows.scheduling.calendar_outlooks import CalendarOutlooks
+from campaigns.flows.scheduling.series import SeriesRuns
+from campaigns.flows.sending.progress import Watching
+from campaigns.flows.sending.retrying import Retrying
+from campaigns.flows.sending.troubles import TroubleKeeping
 from campaigns.runtime.consent_parts import ConsentParts
 
 

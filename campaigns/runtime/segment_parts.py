@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from campaigns.flows.customer_pages import CustomerPages
-from campaigns.flows.file_imports import FileImports
-from campaigns.flows.importing import Importing
-from campaigns.flows.segment_counts import SegmentCounts
-from campaigns.flows.segments import Segments
+from campaigns.flows.customers.customer_pages import CustomerPages
+from campaigns.flows.customers.segment_counts import SegmentCounts
+from campaigns.flows.customers.segments import Segments
+from campaigns.flows.shop.file_imports import FileImports
+from campaigns.flows.shop.importing import Importing
 from campaigns.runtime.consent_parts import ConsentParts
 
 

@@ -29,7 +29,7 @@ from campaigns.copywriting.fake_server import ScriptedModelServer
 from campaigns.copywriting.model_writer import ModelWriter
 from campaigns.copywriting.offline_writer import OfflineWriter
 from campaigns.copywriting.usage import Prices
-from campaigns.flows.copy_trials import ordinary_trials
+from campaigns.flows.copy.copy_trials import ordinary_trials
 
 CASES = [case for case in load_cases() if case.family == "numbers"][::7]
 PRICES = Prices(Decimal(1), None, Decimal(2))

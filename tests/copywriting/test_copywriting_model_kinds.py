@@ -19,7 +19,7 @@ from campaigns.copywriting.server_ways import Ways, WaysInMemory
 from campaigns.copywriting.usage import Usage
 from campaigns.core.db import Database
 from campaigns.core.errors import Rejected
-from campaigns.flows.model_servers import WaysInDatabase
+from campaigns.flows.copy.model_servers import WaysInDatabase
 
 FIRST, SECOND = a_request(), a_request(picks=(a_pick(3),))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from campaigns.core.errors import BadInput
 from campaigns.delivery.terms import DeliveryTerms
-from campaigns.flows.definition import CampaignFile, check_campaign
+from campaigns.flows.describing.definition import CampaignFile, check_campaign
 
 FRAME = """
 name = "Spring"

@@ -22,8 +22,8 @@ from campaigns.audience.suppression import suppressed_by
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import NotFound
 from campaigns.delivery.capture import count_captured, list_captured
-from campaigns.flows.own_data import Right
-from campaigns.flows.payload_store import keep, mark_handled
+from campaigns.flows.customers.own_data import Right
+from campaigns.flows.feedback.payload_store import keep, mark_handled
 from campaigns.models import Customer, Erasure, Send
 from campaigns.opentime.serving.serve import Serve, pack
 from campaigns.opentime.serving.serve_spool import ServeSpool

@@ -17,9 +17,9 @@ from campaigns.copywriting.terms import CopyTerms
 from campaigns.copywriting.usage import Prices
 from campaigns.core.clock import SystemClock
 from campaigns.core.db import Database
-from campaigns.flows.copy_answers import AnswersInDatabase
-from campaigns.flows.copy_batches import CopyBatches
-from campaigns.flows.wording import CopyShelf
+from campaigns.flows.copy.copy_answers import AnswersInDatabase
+from campaigns.flows.copy.copy_batches import CopyBatches
+from campaigns.flows.copy.wording import CopyShelf
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.models.copy_work import CopyBatch, CopySpend
 from tests.copywriting.copywriting_samples import a_brief, a_pick, a_request

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from campaigns.copywriting.fake_server import BEHAVIOURS, Behaviour, Reply, ScriptedModelServer
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
-from campaigns.flows.campaigns import Campaigns
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.describing.campaigns import Campaigns
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import Campaign, CopyCell, CopySpend, Send, WrittenCopyRow
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -12,9 +12,9 @@ from campaigns.core.clock import FixedClock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.tokens import Signer
-from campaigns.flows.own_account import OwnAccount
-from campaigns.flows.people import People, Person
-from campaigns.flows.signing_in import SigningIn
+from campaigns.flows.console.own_account import OwnAccount
+from campaigns.flows.console.people import People, Person
+from campaigns.flows.console.signing_in import SigningIn
 from campaigns.models import AuditEntry, Role
 
 PASSWORD = "reindeer moss and granite"

@@ -14,8 +14,8 @@ from campaigns.core.settings import Settings
 from campaigns.delivery.hooks.receivers import receiver_of
 from campaigns.delivery.hooks.sns import FakeSns
 from campaigns.delivery.provider_marks import mark_of
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.provider_hooks import ProviderHooks
+from campaigns.flows.feedback.provider_hooks import ProviderHooks
+from campaigns.flows.sending.addressees import load_addressees
 from campaigns.models import ConsentState, Event, Send
 from campaigns.runtime import Runtime
 from tests.delivery.provider_requests import (

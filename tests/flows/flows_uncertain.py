@@ -12,7 +12,7 @@ from campaigns.compose.identity import message_id
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.tokens import Signer
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus, Customer, Send, SendStatus
 from campaigns.models.customer import ADDRESS_CONTEXT
 

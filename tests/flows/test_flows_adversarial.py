@@ -22,7 +22,7 @@ from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.names import presentable_name
 from campaigns.demo.inbox import InboxMail, read_inbox
-from campaigns.flows.addressees import Addressee
+from campaigns.flows.sending.addressees import Addressee
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import COLUMNS, TAG_SEPARATOR, SampleFiles
 from tests.shop import make_runtime, pick_by_taste, send_all

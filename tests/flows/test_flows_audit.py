@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.core.db import Database, UnitOfWork
-from campaigns.flows.audit import record
-from campaigns.flows.audit_log import AuditFilter, AuditLog, forget_entries
+from campaigns.flows.console.audit import record
+from campaigns.flows.console.audit_log import AuditFilter, AuditLog, forget_entries
 from campaigns.runtime import Runtime
 from tests.shop import Command
 

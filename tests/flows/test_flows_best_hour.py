@@ -13,7 +13,7 @@ from campaigns.audience.privacy import erase_by_id
 from campaigns.core.clock import FixedClock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
-from campaigns.flows.best_hour import BestHour, ranked, shares
+from campaigns.flows.scheduling.best_hour import BestHour, ranked, shares
 from campaigns.models import Campaign, ClickHours, Customer, Event, HourProfile
 from tests.shop import bare_campaign
 

@@ -18,10 +18,10 @@ from campaigns.core.embedded import EmbeddedUrls
 from campaigns.delivery.fake import Answer, FakeTransport
 from campaigns.delivery.journal import Journal
 from campaigns.delivery.transport import Fault, Kind, Outcome
-from campaigns.flows.bounces import MailFate, soft_bounces_in_a_row
-from campaigns.flows.claims import Claims
-from campaigns.flows.counters import recount
-from campaigns.flows.provider_events import ProviderEvent, take_in
+from campaigns.flows.feedback.bounces import MailFate, soft_bounces_in_a_row
+from campaigns.flows.feedback.provider_events import ProviderEvent, take_in
+from campaigns.flows.sending.claims import Claims
+from campaigns.flows.sending.counters import recount
 from campaigns.models import Customer, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

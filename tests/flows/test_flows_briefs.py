@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import update
 
 from campaigns.core.errors import BadInput, NotFound
-from campaigns.flows.briefs import Change, parse_reference
-from campaigns.flows.plans import Plans
+from campaigns.flows.describing.briefs import Change, parse_reference
+from campaigns.flows.describing.plans import Plans
 from campaigns.models import BriefRow, Campaign
 from campaigns.runtime import Runtime
 from tests.shop import Command

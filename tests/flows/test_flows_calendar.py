@@ -17,11 +17,11 @@ from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, BadToken, NotFound
 from campaigns.core.frequency import FrequencyCap
 from campaigns.core.tokens import Signer
-from campaigns.flows.calendar import Calendar
-from campaigns.flows.calendar_feed import CalendarFeed
-from campaigns.flows.calendar_outlooks import CalendarOutlooks, Planned, foresee
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.series import begin_series
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.scheduling.calendar import Calendar
+from campaigns.flows.scheduling.calendar_feed import CalendarFeed
+from campaigns.flows.scheduling.calendar_outlooks import CalendarOutlooks, Planned, foresee
+from campaigns.flows.scheduling.series import begin_series
 from campaigns.models import Campaign, ConsoleUser, Customer, Send
 from campaigns.models.customer import ADDRESS_CONTEXT
 from tests.shop import bare_campaign

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import and_, select
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.definition import check_campaign
-from campaigns.flows.plans import load_plan
+from campaigns.flows.describing.definition import check_campaign
+from campaigns.flows.describing.plans import load_plan
 from campaigns.models import ConsentState, Customer
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, text
 
 from campaigns.core.db import UnitOfWork, rows
-from campaigns.flows import copy_cells
-from campaigns.flows.copy_cells import claim_cells, leave, let_go, register
+from campaigns.flows.copy import copy_cells
+from campaigns.flows.copy.copy_cells import claim_cells, leave, let_go, register
 from campaigns.models import CopyCell
 from tests.shop import bare_campaign
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from campaigns.flows.claims import Claims, give_back
-from campaigns.flows.counters import add_counts, counts, recount
+from campaigns.flows.sending.claims import Claims, give_back
+from campaigns.flows.sending.counters import add_counts, counts, recount
 from campaigns.models import SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -14,8 +14,8 @@ from campaigns.copywriting.fake_server import ScriptedModelServer
 from campaigns.copywriting.offline_writer import OfflineWriter
 from campaigns.copywriting.usage import Usage
 from campaigns.core.db import Database
-from campaigns.flows.copy_batch_budget import is_settling
-from campaigns.flows.copy_purse import CampaignPurse
+from campaigns.flows.copy.copy_batch_budget import is_settling
+from campaigns.flows.copy.copy_purse import CampaignPurse
 from campaigns.models.copy_work import CopyBatchKey
 from tests.flows.flows_copy_house import CELLS, PRICES, House
 
@@ -98,7 +98,7 @@ def test_answers_and_what_they_took_are_kept_together(
     house.flow().run()
     batches.work()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("campaigns.flows.copy_batches.add_spend", ends_like_a_kill)
+        patch.setattr("campaigns.flows.copy.copy_batches.add_spend", ends_like_a_kill)
         house.flow().run()
     with house.db.transaction() as session:
         assert session.scalar(text("select count(*) from copy_answers")) == 0
@@ -137,7 +137,7 @@ def test_a_batch_that_never_ends_is_given_up_whoever_made_it(house: House) -> No
 def test_a_question_that_two_cells_ask_is_asked_once_though_a_file_ends_between_them(
     house: House, batches: ScriptedBatches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.flows.copy_batches._AT_ONCE", 2)
+    monkeypatch.setattr("campaigns.flows.copy.copy_batches._AT_ONCE", 2)
     house.cells = {
         "a": CELLS["cell 1"], "b": CELLS["cell 2"], "c": CELLS["cell 3"], "d": CELLS["cell 1"], "e": CELLS["cell 4"],
     }  # fmt: skip

@@ -26,8 +26,8 @@ from campaigns.copywriting.terms import CopyTerms
 from campaigns.core.clock import SystemClock
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
-from campaigns.flows.copy_answers import AnswersInDatabase, forget_answers
-from campaigns.flows.copy_batches import CopyBatches
+from campaigns.flows.copy.copy_answers import AnswersInDatabase, forget_answers
+from campaigns.flows.copy.copy_batches import CopyBatches
 from campaigns.models import Campaign, CampaignStatus
 from tests.copywriting.copywriting_samples import a_pick, a_request
 from tests.flows.flows_copy_house import CELLS, House

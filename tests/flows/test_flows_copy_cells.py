@@ -18,9 +18,9 @@ from campaigns.copywriting.guard import check
 from campaigns.copywriting.prompt import read_data
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import BadInput
-from campaigns.flows.campaigns import Campaigns
-from campaigns.flows.copy_cells import claim_cells, let_go
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.copy.copy_cells import claim_cells, let_go
+from campaigns.flows.describing.campaigns import Campaigns
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus, CopyCell, Customer, Send, WrittenCopyRow
 from campaigns.runtime import Runtime
 from tests.flows.flows_copy_story import MAILS, Story

@@ -17,8 +17,7 @@ from campaigns.copywriting.prompt import build_messages
 from campaigns.copywriting.request import STAGES, CopyRequest
 from campaigns.copywriting.terms import CopyTerms
 from campaigns.core.db import Database, UnitOfWork
-from campaigns.flows.addressees import Addressee, load_addressees
-from campaigns.flows.copy_facts import (
+from campaigns.flows.copy.copy_facts import (
     LOST_AFTER_DAYS,
     NOTHING_KNOWN,
     Known,
@@ -35,7 +34,8 @@ from campaigns.flows.copy_facts import (
     style_of,
     variant_of,
 )
-from campaigns.flows.plans import CampaignPlan, load_plan
+from campaigns.flows.describing.plans import CampaignPlan, load_plan
+from campaigns.flows.sending.addressees import Addressee, load_addressees
 from campaigns.models.values import Pick, ProductFacts, Reason
 from campaigns.recommend.recommender import History
 from campaigns.recommend.styles import Styles

@@ -11,10 +11,10 @@ from campaigns.copywriting.asking import read_asked
 from campaigns.copywriting.fake_server import BEHAVIOURS, Reply, says
 from campaigns.copywriting.guard import check
 from campaigns.copywriting.request import CopyRequest
-from campaigns.flows.copy_cells import end_cells, register
-from campaigns.flows.copy_writing import ended_by
-from campaigns.flows.plans import load_plan
-from campaigns.flows.wording import CopyShelf, Worded
+from campaigns.flows.copy.copy_cells import end_cells, register
+from campaigns.flows.copy.copy_writing import ended_by
+from campaigns.flows.copy.wording import CopyShelf, Worded
+from campaigns.flows.describing.plans import load_plan
 from campaigns.models import CopyCell, WrittenCopyRow
 from campaigns.models.values import Pick
 from tests.flows.flows_copy_story import Story

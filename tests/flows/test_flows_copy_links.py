@@ -19,9 +19,9 @@ from campaigns.copywriting.brief import parse_brief
 from campaigns.core.clock import FixedClock
 from campaigns.core.tokens import Signer
 from campaigns.delivery.terms import DeliveryTerms
-from campaigns.flows.addressees import Addressee
-from campaigns.flows.letters import LetterFacts, Letters
-from campaigns.flows.plans import CampaignPlan
+from campaigns.flows.describing.plans import CampaignPlan
+from campaigns.flows.sending.addressees import Addressee
+from campaigns.flows.sending.letters import LetterFacts, Letters
 from campaigns.models.values import UNKNOWN_STOCK, Copy, LinkedText, Pick, ProductFacts, Reason
 
 BASE = "https://mail.test"

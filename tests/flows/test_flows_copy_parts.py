@@ -18,11 +18,11 @@ from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import NotFound
 from campaigns.demo.inbox import read_inbox
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.copy_facts import copy_request
-from campaigns.flows.picking import picks_to_json
-from campaigns.flows.plans import load_plan
-from campaigns.flows.wording import CopyShelf
+from campaigns.flows.copy.copy_facts import copy_request
+from campaigns.flows.copy.wording import CopyShelf
+from campaigns.flows.describing.plans import load_plan
+from campaigns.flows.sending.addressees import load_addressees
+from campaigns.flows.sending.picking import picks_to_json
 from campaigns.models import Customer, Send, SendStatus, WrittenCopyRow
 from campaigns.models.copy import line_ids
 from campaigns.runtime import Runtime

@@ -13,7 +13,7 @@ from campaigns.copywriting.terms import CopyTerms
 from campaigns.copywriting.usage import Prices, Usage
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput
-from campaigns.flows.copy_purse import CampaignPurse, check_budget
+from campaigns.flows.copy.copy_purse import CampaignPurse, check_budget
 from campaigns.models import CopySpend
 from tests.shop import bare_campaign
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from campaigns.core.errors import Refused
-from campaigns.flows import copy_due
-from campaigns.flows.copy_approval import gone_since_approval
-from campaigns.flows.copy_due import CopyDue
+from campaigns.flows.copy import copy_due
+from campaigns.flows.copy.copy_approval import gone_since_approval
+from campaigns.flows.copy.copy_due import CopyDue
 from campaigns.models import Campaign, CopyCell, Product, Send, WrittenCopyRow
 from campaigns.models.copy import line_ids
 from campaigns.runtime import Runtime

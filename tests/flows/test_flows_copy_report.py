@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from campaigns.flows.copy_fallback import FallbackStop
-from campaigns.flows.copy_report import CopyReport, copy_counts
-from campaigns.flows.plans import load_plan
+from campaigns.flows.copy.copy_fallback import FallbackStop
+from campaigns.flows.copy.copy_report import CopyReport, copy_counts
+from campaigns.flows.describing.plans import load_plan
 from campaigns.models import (
     Campaign,
     CampaignStatus,

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from campaigns.copywriting.fake_server import ScriptedModelServer, says
 from campaigns.core.errors import BadInput, NotFound, Refused
-from campaigns.flows.copy_samples import Sample
+from campaigns.flows.copy.copy_samples import Sample
 from campaigns.models import Campaign, CopyCell, CopySpend, Customer, Send, WrittenCopyRow
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

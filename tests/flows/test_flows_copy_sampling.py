@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from campaigns.copywriting.brief import parse_brief
 from campaigns.copywriting.request import STAGES, CopyRequest
-from campaigns.flows.copy_sampling import MOST, Cell, choose
+from campaigns.flows.copy.copy_sampling import MOST, Cell, choose
 from campaigns.models.values import Pick, ProductFacts, Reason
 
 LANGUAGES = ("en", "de", "fr", "es")

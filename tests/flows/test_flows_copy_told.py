@@ -7,8 +7,8 @@ import pytest
 from campaigns.copywriting.offline_writer import OfflineWriter
 from campaigns.copywriting.terms import Granularity
 from campaigns.copywriting.usage import Prices
-from campaigns.flows.copy_parts import new_parts
-from campaigns.flows.copystore import NewPart
+from campaigns.flows.copy.copy_parts import new_parts
+from campaigns.flows.copy.copystore import NewPart
 from tests.copywriting.copywriting_samples import a_request
 
 

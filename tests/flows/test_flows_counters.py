@@ -12,13 +12,13 @@ import pytest
 
 from campaigns.copywriting.request import CopyRequest
 from campaigns.core.embedded import EmbeddedUrls
-from campaigns.flows import counters
-from campaigns.flows.batches import _Run
-from campaigns.flows.claims import ClaimedSend
-from campaigns.flows.counters import counts, recount
-from campaigns.flows.plans import load_plan
-from campaigns.flows.send_moves import Intent, Move, begin
-from campaigns.flows.tailoring import Unworded
+from campaigns.flows.describing.plans import load_plan
+from campaigns.flows.sending import counters
+from campaigns.flows.sending.batches import _Run
+from campaigns.flows.sending.claims import ClaimedSend
+from campaigns.flows.sending.counters import counts, recount
+from campaigns.flows.sending.send_moves import Intent, Move, begin
+from campaigns.flows.sending.tailoring import Unworded
 from campaigns.models import SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

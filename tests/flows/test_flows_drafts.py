@@ -11,8 +11,8 @@ from flows_drafts import add_products, clock_description, full_description, pict
 from sqlalchemy import select, text
 
 from campaigns.core.errors import BadInput, Conflict, Refused
-from campaigns.flows.drafts import EditedMeanwhile
-from campaigns.flows.plans import Plans
+from campaigns.flows.describing.drafts import EditedMeanwhile
+from campaigns.flows.describing.plans import Plans
 from campaigns.models import AuditEntry, Campaign, CampaignDraft, KeptSegment, Picture
 from campaigns.runtime import Runtime
 
@@ -226,8 +226,8 @@ def test_what_is_approved_is_what_was_looked_at(
 
     flow = runtime.campaigns
     monkeypatch.setattr(flow, "_preflight", run)
-    monkeypatch.setattr("campaigns.flows.campaigns.refuse_nobody", lambda *_: None)
-    monkeypatch.setattr("campaigns.flows.campaigns.refuse_open_samples", lambda *_: None)
+    monkeypatch.setattr("campaigns.flows.describing.campaigns.refuse_nobody", lambda *_: None)
+    monkeypatch.setattr("campaigns.flows.describing.campaigns.refuse_open_samples", lambda *_: None)
     with pytest.raises(Conflict, match="changed while"):
         flow.approve(full, "Ola")
     assert flow.status(full) == "draft"

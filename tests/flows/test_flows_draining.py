@@ -17,8 +17,8 @@ from sqlalchemy import text
 from campaigns.core.clock import FixedClock
 from campaigns.core.db import Database
 from campaigns.core.meters import Meters
-from campaigns.flows.draining import Drained, Draining, hold_off_draining
-from campaigns.flows.retention import Retention
+from campaigns.flows.customers.retention import Retention
+from campaigns.flows.opening.draining import Drained, Draining, hold_off_draining
 from campaigns.models import PIXEL_SLOT
 from campaigns.opentime.serving.serve import Serve, ServeGroup, pack
 from campaigns.opentime.serving.serve_spool import ServeSpool
@@ -227,7 +227,7 @@ from pathlib import Path
 import redis
 from campaigns.core.db import Database
 from campaigns.core.meters import Meters
-from campaigns.flows.draining import Draining
+from campaigns.flows.opening.draining import Draining
 
 class Dies:
     def __init__(self, client):

@@ -19,8 +19,8 @@ from campaigns.core.clock import FixedClock
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.locks import ENGAGEMENT_LOCK
-from campaigns.flows.askers import Asker
-from campaigns.flows.engagement import Engagement, EngagementResult
+from campaigns.flows.feedback.engagement import Engagement, EngagementResult
+from campaigns.flows.opening.askers import Asker
 from campaigns.models import Campaign, ConsentState, EngagementState, Event, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -315,8 +315,8 @@ def test_one_run_at_a_time_and_in_pieces(
         many = [customer(session, "marketing", "open_tracking") for _ in range(7)]
     for _ in range(MOST):
         campaign(db, clock, *many)
-    monkeypatch.setattr("campaigns.flows.engagement._AT_ONCE", 3)
-    monkeypatch.setattr("campaigns.flows.engagement._LET_GO_AT_ONCE", 2)
+    monkeypatch.setattr("campaigns.flows.feedback.engagement._AT_ONCE", 3)
+    monkeypatch.setattr("campaigns.flows.feedback.engagement._LET_GO_AT_ONCE", 2)
     with db.transaction() as session:
         session.execute(text("select pg_advisory_xact_lock(:n)"), {"n": ENGAGEMENT_LOCK})
         elsewhere: list[EngagementResult] = []

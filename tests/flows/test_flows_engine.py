@@ -16,8 +16,8 @@ from campaigns.core.jobs import RecordedJobs
 from campaigns.delivery.fake import Answer, FakeTransport
 from campaigns.delivery.transport import Outcome, OutgoingMail, unannounced
 from campaigns.demo.inbox import read_inbox
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.sending.addressees import load_addressees
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus, Customer, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

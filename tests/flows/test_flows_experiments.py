@@ -14,12 +14,12 @@ from campaigns.audience.arms import HOLDOUT, WAITING
 from campaigns.compose.links import read_open
 from campaigns.core.errors import BadInput, NotFound, Refused
 from campaigns.demo.inbox import read_inbox
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.askers import Asker
-from campaigns.flows.claims import Claims
-from campaigns.flows.experiment_waves import expected_shares
-from campaigns.flows.plans import get_campaign, load_plan
-from campaigns.flows.why import explain
+from campaigns.flows.customers.why import explain
+from campaigns.flows.describing.plans import get_campaign, load_plan
+from campaigns.flows.opening.askers import Asker
+from campaigns.flows.reports.experiment_waves import expected_shares
+from campaigns.flows.sending.addressees import load_addressees
+from campaigns.flows.sending.claims import Claims
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.flows.flows_experiments import age_sends, approved_with, click, draft_with, sends_of

@@ -214,7 +214,7 @@ def test_progress_is_told_and_who_discards_stops_the_reading(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(import_rows, "_TOLD_EACH", 5)
-    monkeypatch.setattr("campaigns.flows.file_imports._TOLD_EACH_SECONDS", -1.0)
+    monkeypatch.setattr("campaigns.flows.shop.file_imports._TOLD_EACH_SECONDS", -1.0)
     number = sent(runtime, HEADER + ROWS)
     matched(runtime, number)
     seen: list[int] = []

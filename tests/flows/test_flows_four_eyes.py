@@ -7,9 +7,9 @@ from flows_people import PASSWORD, token_of
 from sqlalchemy.orm import Session
 
 from campaigns.core.errors import Conflict, NotAllowed
-from campaigns.flows import campaigns as campaigns_flow
-from campaigns.flows.audit_log import AuditFilter
-from campaigns.flows.four_eyes import refuse_own_approval
+from campaigns.flows.console.audit_log import AuditFilter
+from campaigns.flows.describing import campaigns as campaigns_flow
+from campaigns.flows.describing.four_eyes import refuse_own_approval
 from campaigns.models import Campaign, Role
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from campaigns.core.db import Database
 from campaigns.core.errors import NotFound, ServiceUnavailable
-from campaigns.flows import gallery as gallery_module
-from campaigns.flows.gallery import Gallery
+from campaigns.flows.opening import gallery as gallery_module
+from campaigns.flows.opening.gallery import Gallery
 from campaigns.opentime.slots.slot_definition import SlotDefinition, Variant
 from tests.tables import without
 

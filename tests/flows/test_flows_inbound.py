@@ -19,9 +19,9 @@ from campaigns.compose.identity import message_id
 from campaigns.compose.return_path import return_path, unsubscribe_address
 from campaigns.core.errors import ServiceUnavailable
 from campaigns.demo.inbox import read_inbox
-from campaigns.flows import inbound as inbound_flow
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.payload_store import payload_of
+from campaigns.flows.feedback import inbound as inbound_flow
+from campaigns.flows.feedback.payload_store import payload_of
+from campaigns.flows.sending.addressees import load_addressees
 from campaigns.models import ConsentState, Event, ProviderPayload, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -23,8 +23,8 @@ from campaigns.core.server_addresses import ImapAddress
 from campaigns.core.settings import load_settings
 from campaigns.delivery.inbound.mailbox import FakeMailbox
 from campaigns.delivery.inbound.maildir import MaildirMailbox
-from campaigns.flows.collecting import collect
-from campaigns.flows.inbound import Inbound
+from campaigns.flows.feedback.collecting import collect
+from campaigns.flows.feedback.inbound import Inbound
 from campaigns.models import Event
 from campaigns.runtime import Runtime
 from campaigns.supervisor import receivers

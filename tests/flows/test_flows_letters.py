@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from campaigns.compose.dkim import DkimSigner
 from campaigns.compose.links import LinkMaker, SendRef
 from campaigns.core.clock import FixedClock
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.copy_facts import copy_request
-from campaigns.flows.letters import LetterFacts, Letters
-from campaigns.flows.plans import CampaignPlan, load_plan
+from campaigns.flows.copy.copy_facts import copy_request
+from campaigns.flows.describing.plans import CampaignPlan, load_plan
+from campaigns.flows.sending.addressees import load_addressees
+from campaigns.flows.sending.letters import LetterFacts, Letters
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 

@@ -15,8 +15,8 @@ from sqlalchemy import func, select, text, update
 from campaigns.core.clock import FixedClock
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
-from campaigns.flows import planning
-from campaigns.flows.send_moves import begin
+from campaigns.flows.scheduling import planning
+from campaigns.flows.sending.send_moves import begin
 from campaigns.models import Campaign, ContactPreference, EngagementState, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -77,7 +77,7 @@ def test_two_campaigns_that_start_at_once_do_not_both_mail_anybody(
         time.sleep(0.1)  # so that the other one asks before this is committed
         return begun
 
-    monkeypatch.setattr("campaigns.flows.batches.begin", slow_begin)
+    monkeypatch.setattr("campaigns.flows.sending.batches.begin", slow_begin)
 
     def send(runtime: Runtime, campaign_id: int) -> None:
         together.wait(20)

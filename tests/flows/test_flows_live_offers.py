@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 from campaigns.core.db import Database
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.flows import live_offers
-from campaigns.flows.live_offers import FRESH_SECONDS, OLDEST_SECONDS, STALE_SECONDS, LiveOffers
+from campaigns.flows.opening import live_offers
+from campaigns.flows.opening.live_offers import FRESH_SECONDS, OLDEST_SECONDS, STALE_SECONDS, LiveOffers
 from tests.tables import without
 from tests.workers.processes import until
 

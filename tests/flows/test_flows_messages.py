@@ -19,9 +19,9 @@ from campaigns.core.errors import BadInput, Conflict, NotFound
 from campaigns.delivery.classify import Phase
 from campaigns.delivery.fake import BROKEN_AFTER_THE_DOT, BROKEN_BEFORE_THE_DOT, Answer, FakeTransport
 from campaigns.delivery.transport import Outcome, OutgoingMail, unannounced
-from campaigns.flows.message_sending import MessageSending
-from campaigns.flows.messages import MessageOrder
-from campaigns.flows.turns import urgent_waits
+from campaigns.flows.messages.message_sending import MessageSending
+from campaigns.flows.messages.messages import MessageOrder
+from campaigns.flows.sending.turns import urgent_waits
 from campaigns.models import Customer, Message
 from campaigns.runtime import Runtime
 from tests.delivery.delivery_servers import Relay

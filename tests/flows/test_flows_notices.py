@@ -21,7 +21,7 @@ from campaigns.core.errors import BadInput, ServiceUnavailable
 from campaigns.core.jobs import RecordedJobs
 from campaigns.delivery.capture import list_captured
 from campaigns.delivery.gate import Ask, Pass
-from campaigns.flows.notices import queue_notice
+from campaigns.flows.customers.notices import queue_notice
 from campaigns.models import Notice
 from campaigns.runtime import Runtime
 from tests.delivery.delivery_servers import Relay, ScriptedRelay

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from campaigns.audience.consent import record
 from campaigns.core.db import Database
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.open_states import OpenStates
+from campaigns.flows.opening.open_states import OpenStates
+from campaigns.flows.sending.addressees import load_addressees
 from campaigns.models import Customer
 from campaigns.opentime.serving.open_state import WITHDRAWN
 from campaigns.opentime.serving.state_shelf import StateShelf

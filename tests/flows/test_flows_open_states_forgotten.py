@@ -19,8 +19,8 @@ from sqlalchemy import text
 from campaigns.audience.consent import record
 from campaigns.core.db import Database
 from campaigns.core.embedded_redis import redis_program
-from campaigns.flows.open_states import OpenStates
-from campaigns.flows.openers import Openers
+from campaigns.flows.opening.open_states import OpenStates
+from campaigns.flows.opening.openers import Openers
 from campaigns.models import Customer
 from campaigns.opentime.serving.known_states import KnownStates
 from campaigns.opentime.serving.state_shelf import StateShelf

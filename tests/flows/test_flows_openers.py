@@ -15,9 +15,9 @@ from campaigns.audience.consent import record
 from campaigns.compose.links import LinkMaker, SendRef, read_open
 from campaigns.core.clock import FixedClock
 from campaigns.core.db import Database
-from campaigns.flows.askers import Asker
-from campaigns.flows.open_states import OpenStates
-from campaigns.flows.openers import Openers
+from campaigns.flows.opening.askers import Asker
+from campaigns.flows.opening.open_states import OpenStates
+from campaigns.flows.opening.openers import Openers
 from campaigns.models import Event
 from campaigns.opentime.serving.known_states import KnownStates
 from campaigns.opentime.serving.open_state import WITHDRAWN

@@ -14,8 +14,8 @@ from PIL import Image
 from sqlalchemy import select, text
 
 from campaigns.core.errors import BadInput, BadToken, NotFound
-from campaigns.flows.askers import Asker
-from campaigns.flows.viewing import Scene
+from campaigns.flows.opening.askers import Asker
+from campaigns.flows.previewing.viewing import Scene
 from campaigns.models import Campaign, ConsentState, Customer, Event, Product, Send, SlotServe
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

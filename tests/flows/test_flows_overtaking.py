@@ -16,8 +16,8 @@ from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.delivery.fake import FakeTransport
 from campaigns.delivery.transport import Kind, Outcome, OutgoingMail, unannounced
-from campaigns.flows.counters import counts, recount
-from campaigns.flows.turns import urgent_waits
+from campaigns.flows.sending.counters import counts, recount
+from campaigns.flows.sending.turns import urgent_waits
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
-from campaigns.flows import passwords
+from campaigns.flows.console import passwords
 
 WORD = "correct horse battery"
 

@@ -11,9 +11,9 @@ from sqlalchemy import select, text
 
 from campaigns.core.errors import BadInput, NotConfigured
 from campaigns.core.settings import load_settings
-from campaigns.flows.claims import Claims
-from campaigns.flows.plans import CampaignPlan, load_plan
-from campaigns.flows.tailoring import Ready
+from campaigns.flows.describing.plans import CampaignPlan, load_plan
+from campaigns.flows.sending.claims import Claims
+from campaigns.flows.sending.tailoring import Ready
 from campaigns.models import Product
 from campaigns.recommend.rules_check import load_shop_terms
 from campaigns.recommend.rules_file import ShopTerms
@@ -187,7 +187,7 @@ def test_a_pick_that_is_sold_out_when_a_mail_is_composed_gives_its_place_to_a_st
         session.execute(
             text("update products set stock = 0, updated_at = clock_timestamp() where id = :n"), {"n": gone}
         )
-    monkeypatch.setattr("campaigns.flows.picking.CATALOGUE_SECONDS", 0.0)
+    monkeypatch.setattr("campaigns.flows.sending.picking.CATALOGUE_SECONDS", 0.0)
     plan = plan_of(shop, number)
     sends = [replace(one.send, picks=one.picks, copy_id=one.copy_id) for one in before.values()]
     fit, _ = shop.tailor.check(plan, sends)

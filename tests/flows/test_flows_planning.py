@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.audience.freezing import freeze_audience
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -47,7 +47,7 @@ class SlowFreeze:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> SlowFreeze:
     freeze = SlowFreeze()
-    monkeypatch.setattr("campaigns.flows.planning.freeze_audience", freeze)
+    monkeypatch.setattr("campaigns.flows.scheduling.planning.freeze_audience", freeze)
     return freeze
 
 
@@ -107,14 +107,14 @@ def test_a_cancel_at_the_last_moment_counts(
     shop: Runtime, slow: SlowFreeze, to_plan: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two looks of the watch: the freeze is done, and the campaign not yet locked."""
-    monkeypatch.setattr("campaigns.flows.planning._LOOK_SECONDS", 60.0)
+    monkeypatch.setattr("campaigns.flows.scheduling.planning._LOOK_SECONDS", 60.0)
 
     def cancelled_meanwhile(*given: Any) -> object:
         frozen = freeze_audience(*given)
         shop.campaigns.cancel(to_plan, "anna")
         return frozen
 
-    monkeypatch.setattr("campaigns.flows.planning.freeze_audience", cancelled_meanwhile)
+    monkeypatch.setattr("campaigns.flows.scheduling.planning.freeze_audience", cancelled_meanwhile)
     assert shop.sending.plan(to_plan) == 0
     assert shop.campaigns.status(to_plan) == CampaignStatus.CANCELLED
     assert sends_of(shop, to_plan) == 0

@@ -19,8 +19,7 @@ from sqlalchemy import event, select, text
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, PIXEL_SLOT
 from campaigns.core.clock import SystemClock
 from campaigns.core.db import Database
-from campaigns.flows.askers import Asker
-from campaigns.flows.copy_cells import (
+from campaigns.flows.copy.copy_cells import (
     Ended,
     claim_cells,
     end_cells,
@@ -30,7 +29,8 @@ from campaigns.flows.copy_cells import (
     offline_among,
     sends_waiting,
 )
-from campaigns.flows.sent_today import SentToday, domain_of
+from campaigns.flows.opening.askers import Asker
+from campaigns.flows.sending.sent_today import SentToday, domain_of
 from campaigns.models import Campaign, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, text, update
 
-from campaigns.flows import product_pictures
-from campaigns.flows.live_offers import LiveOffers
-from campaigns.flows.product_pictures import ProductPictures
-from campaigns.flows.viewing import Scene
+from campaigns.flows.opening import product_pictures
+from campaigns.flows.opening.live_offers import LiveOffers
+from campaigns.flows.opening.product_pictures import ProductPictures
+from campaigns.flows.previewing.viewing import Scene
 from campaigns.models import Picture, Product, ProductPicture
 from campaigns.opentime.drawing.drawings import ProductCard
 from campaigns.opentime.drawing.picture_fetch import PictureFetcher

@@ -14,9 +14,9 @@ from sqlalchemy import text
 from campaigns.core.clock import FixedClock, SystemClock
 from campaigns.core.db import Database, rows
 from campaigns.delivery.terms import DeliveryTerms
-from campaigns.flows import progress
-from campaigns.flows.pace_samples import Pace, PaceSamples
-from campaigns.flows.progress import Watching, _seconds_left
+from campaigns.flows.sending import progress
+from campaigns.flows.sending.pace_samples import Pace, PaceSamples
+from campaigns.flows.sending.progress import Watching, _seconds_left
 from campaigns.models import Campaign
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

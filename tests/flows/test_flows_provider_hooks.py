@@ -15,7 +15,7 @@ from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import BadInput, NotFound, ServiceUnavailable
 from campaigns.delivery.hooks.vocabulary import NotAuthentic
-from campaigns.flows.payload_store import KEPT, forget_payloads, keep, payload_of
+from campaigns.flows.feedback.payload_store import KEPT, forget_payloads, keep, payload_of
 from campaigns.models import ProviderPayload
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -152,7 +152,7 @@ def test_one_that_cannot_be_read_is_named_and_stops_no_other(told: Runtime, sent
 def test_an_error_that_nobody_foresaw_is_undone_and_noted(
     told: Runtime, sent: list[Mail], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from campaigns.flows import provider_events
+    from campaigns.flows.feedback import provider_events
 
     now = told.clock.now()
 

@@ -28,8 +28,8 @@ from campaigns.core.errors import BadInput, BadToken, NotFound, Refused
 from campaigns.core.jobs import RecordedJobs
 from campaigns.core.meters import Meters
 from campaigns.core.tokens import Signer
-from campaigns.flows.event_file import hear_file
-from campaigns.flows.reconciling import LogResult, Reconciling
+from campaigns.flows.feedback.event_file import hear_file
+from campaigns.flows.sending.reconciling import LogResult, Reconciling
 from campaigns.models import CampaignStatus, CampaignTransition, Event, SendStatus
 
 ENDS = "Nov 21 11:30:00 mx1 postfix/anvil[9]: statistics: max connection rate 1/60s"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.recurrence import AHEAD, Recurrence
+from campaigns.flows.scheduling.recurrence import AHEAD, Recurrence
 
 BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from campaigns.core.clock import FixedClock
 from campaigns.core.errors import BadInput, NotFound
-from campaigns.flows.retention import Retention
+from campaigns.flows.customers.retention import Retention
 from campaigns.models import AuditEntry, KeptReport, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

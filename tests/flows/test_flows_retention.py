@@ -16,8 +16,8 @@ from sqlalchemy import select, text
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT, PIXEL_SLOT
 from campaigns.core.clock import FixedClock
 from campaigns.core.errors import NotFound
-from campaigns.flows.askers import Asker
-from campaigns.flows.retention import Retention
+from campaigns.flows.customers.retention import Retention
+from campaigns.flows.opening.askers import Asker
 from campaigns.models import Campaign, CampaignStatus, CopyCell, Event, Send, WrittenCopyRow
 from campaigns.models.partitions import PARTITIONED, CampaignRange, partition_names
 from campaigns.runtime import Runtime

@@ -19,11 +19,11 @@ from campaigns.core.jobs import RecordedJobs
 from campaigns.core.tokens import Signer
 from campaigns.delivery.classify import Phase
 from campaigns.delivery.fake import Answer, FakeTransport
-from campaigns.flows import retrying
-from campaigns.flows.addressees import load_addressees
-from campaigns.flows.counters import counts, recount
-from campaigns.flows.retrying import Retrying
-from campaigns.flows.troubles import TroubleKeeping
+from campaigns.flows.sending import retrying
+from campaigns.flows.sending.addressees import load_addressees
+from campaigns.flows.sending.counters import counts, recount
+from campaigns.flows.sending.retrying import Retrying
+from campaigns.flows.sending.troubles import TroubleKeeping
 from campaigns.models import AuditEntry, Campaign, Event, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -13,8 +13,8 @@ from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.core.errors import BadInput, Refused
 from campaigns.core.tokens import Signer
-from campaigns.flows.own_account import NEW_PASSWORD, OLD_PASSWORD
-from campaigns.flows.passwords import is_outdated
+from campaigns.flows.console.own_account import NEW_PASSWORD, OLD_PASSWORD
+from campaigns.flows.console.passwords import is_outdated
 
 
 @pytest.fixture

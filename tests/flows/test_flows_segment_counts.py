@@ -11,7 +11,7 @@ from campaigns.audience.contact import ContactTerms
 from campaigns.audience.freezing import estimate_audience
 from campaigns.audience.segments import parse_segment
 from campaigns.core.errors import BadInput
-from campaigns.flows import segment_counts
+from campaigns.flows.customers import segment_counts
 from campaigns.models import Customer, SegmentCountRow
 from campaigns.runtime import Runtime
 

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.delivery.fake import Answer, FakeTransport
-from campaigns.flows import self_pause
-from campaigns.flows.self_pause import Figures, Thresholds, alarm_of
+from campaigns.flows.sending import self_pause
+from campaigns.flows.sending.self_pause import Figures, Thresholds, alarm_of
 from campaigns.models import CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

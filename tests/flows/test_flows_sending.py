@@ -14,9 +14,9 @@ from campaigns.delivery.fake import BROKEN_AFTER_THE_DOT, Answer, FakeTransport
 from campaigns.delivery.journal import Journal
 from campaigns.delivery.transport import Kind, Outcome
 from campaigns.demo.inbox import read_inbox
-from campaigns.flows.addressees import Addressee, load_addressees
-from campaigns.flows.claims import Claims
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.sending.addressees import Addressee, load_addressees
+from campaigns.flows.sending.claims import Claims
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus, ConsentState, Customer, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -272,7 +272,7 @@ def test_outcomes_that_could_not_be_committed_are_settled_from_the_journal(
         raise ConnectionError("PostgreSQL was stopped after the mails went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr("campaigns.flows.batches.BatchLine._close", database_away)
+        patch.setattr("campaigns.flows.sending.batches.BatchLine._close", database_away)
         with pytest.raises(ConnectionError):
             shop.sending.send_batch(campaign_id)
     received = len(list(read_inbox(shop.settings.captured_mail, campaign_id)))

@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 from campaigns.audience.consent import record
 from campaigns.core.clock import FixedClock, SystemClock
 from campaigns.core.db import Database
-from campaigns.flows.send_moves import Intent, begin
-from campaigns.flows.sent_today import SentToday, domain_of
+from campaigns.flows.sending.send_moves import Intent, begin
+from campaigns.flows.sending.sent_today import SentToday, domain_of
 from campaigns.models import Campaign, CampaignDay, Customer, Send
 
 NOW = datetime(2026, 4, 2, 10, tzinfo=UTC)

@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 from campaigns.core.clock import FixedClock
 from campaigns.core.db import Database
 from campaigns.core.errors import Refused
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.series import LATE, SeriesRuns, begin_series, end_series
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.scheduling.series import LATE, SeriesRuns, begin_series, end_series
 from campaigns.models import AuditEntry, Campaign, CampaignStatus, QuietDay, SeriesRun
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -104,7 +104,7 @@ def test_killed_in_between_it_is_made_once_afterwards(
         def killed(*_: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("campaigns.flows.series.record", killed)
+        patch.setattr("campaigns.flows.scheduling.series.record", killed)
         with pytest.raises(KeyboardInterrupt):
             runs.run_due()
     assert made(db, number) == []

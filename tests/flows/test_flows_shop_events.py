@@ -14,7 +14,7 @@ from campaigns.audience.posted_signals import KEPT, PostedSignal, keep_signals
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.jobs import RecordedJobs
-from campaigns.flows.shop_events import TRAINING_HINT_SECONDS
+from campaigns.flows.shop.shop_events import TRAINING_HINT_SECONDS
 from campaigns.models import (
     Campaign,
     ConsentState,

@@ -12,7 +12,7 @@ from campaigns.audience.consent import record
 from campaigns.audience.favourites import add_favourites
 from campaigns.audience.suppression import sealed_address
 from campaigns.core.errors import BadInput, NotFound
-from campaigns.flows.signup_form import check_form, read_form_file
+from campaigns.flows.customers.signup_form import check_form, read_form_file
 from campaigns.models import Customer
 from campaigns.runtime import Runtime
 from tests.shop import Command

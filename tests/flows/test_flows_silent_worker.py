@@ -18,9 +18,9 @@ from campaigns.core.embedded import EmbeddedUrls
 from campaigns.delivery.fake import FakeTransport
 from campaigns.delivery.journal import Journal
 from campaigns.delivery.transport import Fault, Kind, Outcome, OutgoingMail, unannounced
-from campaigns.flows.claims import ClaimedSend, Claims
-from campaigns.flows.counters import counts, recount
-from campaigns.flows.left_behind import HANGS_AFTER
+from campaigns.flows.sending.claims import ClaimedSend, Claims
+from campaigns.flows.sending.counters import counts, recount
+from campaigns.flows.sending.left_behind import HANGS_AFTER
 from campaigns.models import CampaignStatus, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

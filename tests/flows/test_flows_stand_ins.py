@@ -11,8 +11,8 @@ from sqlalchemy import event, select, text
 from test_flows_picking_rules import plan_of, prepared
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.plans import load_plan
-from campaigns.flows.why import picks_in_words
+from campaigns.flows.customers.why import picks_in_words
+from campaigns.flows.describing.plans import load_plan
 from campaigns.models import Product
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -47,9 +47,9 @@ def test_what_is_listed_stands_in_for_a_whole_batch_without_asking_the_database_
                 text("update products set stock = :n, updated_at = clock_timestamp() where sku = :sku"),
                 {"n": stock, "sku": sku},
             )
-    monkeypatch.setattr("campaigns.flows.picking.CATALOGUE_SECONDS", 0.0)
+    monkeypatch.setattr("campaigns.flows.sending.picking.CATALOGUE_SECONDS", 0.0)
     histories, _ = shop.picker.pick(dict.fromkeys(customers, False), 0, plan.picking)
-    monkeypatch.setattr("campaigns.flows.picking.CATALOGUE_SECONDS", 3600.0)
+    monkeypatch.setattr("campaigns.flows.sending.picking.CATALOGUE_SECONDS", 3600.0)
     by_sku = {facts.sku: key for key, facts in shop.picker.catalogue.items()}
     stored: dict[int, list[list[object]]] = {
         key: [[by_sku[gone], "best_seller", 0, "", 0]] for key in customers
@@ -104,7 +104,7 @@ def test_a_mail_goes_without_what_nothing_stands_in_for(
         session.execute(
             text("update products set stock = 0, updated_at = clock_timestamp() where id = :n"), {"n": gone}
         )
-    monkeypatch.setattr("campaigns.flows.picking.CATALOGUE_SECONDS", 0.0)
+    monkeypatch.setattr("campaigns.flows.sending.picking.CATALOGUE_SECONDS", 0.0)
     plan = plan_of(shop, number)
     sends = [replace(one.send, picks=one.picks, copy_id=one.copy_id) for one in before.values()]
     fit, _ = shop.tailor.check(plan, sends)

@@ -15,8 +15,8 @@ from campaigns.audience.suppression import suppress
 from campaigns.compose.identity import customer_tested, numbers_in
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import BadInput, NotFound, Refused
-from campaigns.flows.scenes import Scene
-from campaigns.flows.test_mails import MOST_AN_HOUR
+from campaigns.flows.previewing.scenes import Scene
+from campaigns.flows.previewing.test_mails import MOST_AN_HOUR
 from campaigns.models import AuditEntry, Campaign, Customer, Event, Send, TestMail
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -13,9 +13,9 @@ from sqlalchemy import insert, select, text, update
 from campaigns.core.clock import FixedClock
 from campaigns.core.db import Database
 from campaigns.core.errors import NotFound, Refused
-from campaigns.flows import training as training_flow
-from campaigns.flows.picking import Picker
-from campaigns.flows.training import Training
+from campaigns.flows.sending.picking import Picker
+from campaigns.flows.shop import training as training_flow
+from campaigns.flows.shop.training import Training
 from campaigns.models import Customer, OrderLine, Product, RecommenderModelRow
 from campaigns.recommend.interactions import load_interactions
 from campaigns.recommend.learning import BEST_SELLERS, Learned

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.core.db import Database
-from campaigns.flows.turns import running, served
+from campaigns.flows.sending.turns import running, served
 
 BATCH = 250
 

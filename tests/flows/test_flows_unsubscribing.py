@@ -15,8 +15,8 @@ from campaigns.audience.consent import record, states
 from campaigns.core.clock import FixedClock
 from campaigns.core.errors import BadToken, ServiceUnavailable
 from campaigns.core.spool import Spool
-from campaigns.flows import unsubscribing
-from campaigns.flows.unsubscribing import BY_MAIL, Unsubscribing, Wish
+from campaigns.flows.customers import unsubscribing
+from campaigns.flows.customers.unsubscribing import BY_MAIL, Unsubscribing, Wish
 from campaigns.models import ConsentEntry, ConsentState, Customer, Event
 from campaigns.runtime import Runtime
 from tests.shop import SECRET, make_runtime

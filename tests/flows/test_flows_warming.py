@@ -11,8 +11,8 @@ from sqlalchemy import event, select, text
 
 from campaigns.core.db import Database
 from campaigns.core.jobs import RecordedJobs
-from campaigns.flows.askers import Asker
-from campaigns.flows.warming import Warming
+from campaigns.flows.opening.askers import Asker
+from campaigns.flows.opening.warming import Warming
 from campaigns.models import Customer, Picture, Product, Send
 from campaigns.models.customer import ADDRESS_CONTEXT
 from campaigns.opentime.place.coordinates import Point, cell_of

@@ -18,9 +18,9 @@ from campaigns.audience import consent
 from campaigns.core.clock import FixedClock
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import BadInput, NotFound, Refused
-from campaigns.flows import webhook_delivery
-from campaigns.flows.happenings import Happening, record_event
-from campaigns.flows.webhook_walks import look_again
+from campaigns.flows.feedback.happenings import Happening, record_event
+from campaigns.flows.webhooks import webhook_delivery
+from campaigns.flows.webhooks.webhook_walks import look_again
 from campaigns.models import WEBHOOK_EVENTS, Customer
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.compose.content import language_of, reason_words
 from campaigns.core.errors import BadToken
-from campaigns.flows.askers import Asker
-from campaigns.flows.why import Explanation
+from campaigns.flows.customers.why import Explanation
+from campaigns.flows.opening.askers import Asker
 from campaigns.models import ConsentEntry, Customer, Product, Send, SlotServe, WrittenCopyRow
 from campaigns.models.copy import line_ids
 from campaigns.models.values import Reason

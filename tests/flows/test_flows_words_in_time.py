@@ -25,7 +25,7 @@ def test_no_cell_is_forgotten_where_few_sends_are_looked_at_together(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Customers of one country were imported after those of another, so their cells come last."""
-    monkeypatch.setattr("campaigns.flows.wordsmith._AT_ONCE", 10)
+    monkeypatch.setattr("campaigns.flows.copy.wordsmith._AT_ONCE", 10)
     number, runtime = story.campaign("By local time, by tens"), story.runtime
     with runtime.db.transaction() as session:
         session.get_one(Campaign, number).delivery = {"local_time": "09:00"}
@@ -52,7 +52,7 @@ def test_no_cell_is_forgotten_where_few_sends_are_looked_at_together(
 def test_a_campaign_that_is_stopped_gets_no_further_words(
     story: Story, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr("campaigns.flows.wordsmith._RECORD_SECONDS", 0.0)
+    monkeypatch.setattr("campaigns.flows.copy.wordsmith._RECORD_SECONDS", 0.0)
     number = story.planned(f"Words until {end}")
 
     def stopped(body: dict[str, Any]) -> Reply:
@@ -68,7 +68,7 @@ def test_a_campaign_that_is_stopped_gets_no_further_words(
 
 
 def test_picking_leaves_off_when_its_time_is_up(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campaigns.flows.wordsmith._AT_ONCE", 10)
+    monkeypatch.setattr("campaigns.flows.copy.wordsmith._AT_ONCE", 10)
     number = story.planned("Picked a little at a time")
     hints(story).clear()
     assert story.runtime.wordsmith.work(0.0) == 0
@@ -101,7 +101,7 @@ def test_a_worker_keeps_what_it_holds_while_the_model_thinks(
 
     story.model.does = slow
     # What is recorded now and then renews the lease too; this is about when there is nothing to record.
-    monkeypatch.setattr("campaigns.flows.wordsmith._RECORD_SECONDS", 1e9)
+    monkeypatch.setattr("campaigns.flows.copy.wordsmith._RECORD_SECONDS", 1e9)
     monkeypatch.setattr(story.runtime.wordsmith, "_renew_at", 0.0)
     story.runtime.wordsmith.work()
     assert left == [True]
@@ -109,7 +109,7 @@ def test_a_worker_keeps_what_it_holds_while_the_model_thinks(
 
 
 def test_no_word_is_handed_on_before_it_is_judged(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campaigns.flows.wordsmith._RECORD_SECONDS", 1e9)
+    monkeypatch.setattr("campaigns.flows.copy.wordsmith._RECORD_SECONDS", 1e9)
     number = story.planned("Judged first", fallback_limit=20)
     seen: list[str] = []
     monkeypatch.setattr(

@@ -17,7 +17,7 @@ from campaigns.copywriting.written import WrittenCopy
 from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.delivery.gate import Ask, Pass
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -226,7 +226,7 @@ def test_a_wordsmith_that_is_to_end_keeps_what_is_written_and_gives_back_the_res
 def test_what_is_written_goes_out_while_the_model_is_at_the_rest(
     worded: Runtime, sample: SampleFiles, model: SlowModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.flows.wordsmith._RECORD_SECONDS", 0.0)
+    monkeypatch.setattr("campaigns.flows.copy.wordsmith._RECORD_SECONDS", 0.0)
     campaign_id = planned(worded, sample)
     worded.sending.work()
     seen: list[int] = []

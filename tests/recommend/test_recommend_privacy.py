@@ -24,7 +24,7 @@ from campaigns.core.clock import SystemClock
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.errors import BadInput
-from campaigns.flows.training import Training
+from campaigns.flows.shop.training import Training
 from campaigns.models import Customer, OrderLine, Product
 from campaigns.recommend.interactions import load_interactions
 from campaigns.recommend.minimums import LEAST_CUSTOMERS, at_least, enough_together

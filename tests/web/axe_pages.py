@@ -15,10 +15,10 @@ from web_story import Story, description, picture
 
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT
 from campaigns.delivery.capture import list_captured
-from campaigns.flows.askers import Asker
-from campaigns.flows.counters import recount
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.series import begin_series
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.opening.askers import Asker
+from campaigns.flows.scheduling.series import begin_series
+from campaigns.flows.sending.counters import recount
 from campaigns.models import CampaignStatus, Customer, Role, Send
 from tests.flows.flows_experiments import age_sends
 from tests.shop import record_opens, send_all

@@ -22,8 +22,8 @@ from web_story import Story
 
 from campaigns.commands.api_key_command import SCOPES as SCOPES_OF_THE_COMMAND
 from campaigns.compose.message_template import MessageSource
-from campaigns.flows.api_keys import KeyHolder
-from campaigns.flows.messages import MessageOrder
+from campaigns.flows.console.api_keys import KeyHolder
+from campaigns.flows.messages.messages import MessageOrder
 from campaigns.models import ApiKey, ConsentEntry, Customer
 from campaigns.models.api_key import SCOPES
 from campaigns.runtime import Runtime

@@ -15,7 +15,7 @@ from web_story import Story
 
 from campaigns.compose.links import SendRef
 from campaigns.delivery.capture import list_captured
-from campaigns.flows.own_data import MOST_A_DAY, Right
+from campaigns.flows.customers.own_data import MOST_A_DAY, Right
 from campaigns.models import Campaign, ConsentState, Customer, Notice
 from campaigns.models.customer import ADDRESS_CONTEXT
 from web.public.words import words_for

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from campaigns.audience.consent import record
 from campaigns.compose.links import LinkMaker, SendRef
 from campaigns.core.errors import ServiceUnavailable
-from campaigns.flows.scenes import Scene
+from campaigns.flows.previewing.scenes import Scene
 from campaigns.models import Campaign, Customer, Send
 from campaigns.opentime.place.apple_egress import AppleEgress
 from campaigns.opentime.place.geo import FixedLookup, GeoAnswer

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from web_story import Story
 
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, CLICK_PICK, CLICK_SLOT
-from campaigns.flows.askers import Asker
+from campaigns.flows.opening.askers import Asker
 from tests.shop import record_opens
 
 READER = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")

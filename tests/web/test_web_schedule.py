@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from web_story import Story, description
 
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.series import begin_series
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.scheduling.series import begin_series
 from campaigns.models import CampaignStatus
 
 DAY = (date.today() + timedelta(days=30)).isoformat()
@@ -231,7 +231,7 @@ def test_what_went_wrong_is_shown_listed_and_exported(
 ) -> None:
     from sqlalchemy import select
 
-    from campaigns.flows.counters import recount
+    from campaigns.flows.sending.counters import recount
     from campaigns.models import Customer, Send
 
     runtime = story.runtime

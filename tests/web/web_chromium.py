@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,8 @@ def free_port() -> int:
 @contextmanager
 def serving(app: Flask, port: int) -> Iterator[None]:
     """The web part on a real socket."""
+    # It would tell of each request, also when the test whose output that was is over.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = make_server("127.0.0.1", port, app, threaded=True)
     # A request wakes it at once; this is how long it may take to end.
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -20,7 +20,7 @@ from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.errors import NotConfigured
 from campaigns.core.log import bind_trace
 from campaigns.demo.inbox import read_inbox
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import CampaignStatus, schema
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles

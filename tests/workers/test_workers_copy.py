@@ -19,8 +19,8 @@ from sqlalchemy import text
 from campaigns.copywriting.fake_server import BEHAVIOURS, Reply, ScriptedModelServer
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.demo.inbox import read_inbox
-from campaigns.flows.campaigns import Campaigns
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.describing.campaigns import Campaigns
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import Campaign, CampaignStatus, CopySpend
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleShop

@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from campaigns.compose.identity import parse_message_id
 from campaigns.core.settings import load_settings
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import CampaignStatus
 from campaigns.models.send import FINAL
 from campaigns.runtime import Runtime

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.jobs import Jobs, NoJobs
 from campaigns.delivery.capture import list_captured
-from campaigns.flows.notices import queue_notice
+from campaigns.flows.customers.notices import queue_notice
 from campaigns.models import Notice, Signup
 from campaigns.runtime import Runtime
 from tests.delivery.delivery_servers import ScriptedRelay

@@ -15,7 +15,7 @@ import redis
 from sqlalchemy import text
 
 from campaigns.core.embedded import EmbeddedUrls
-from campaigns.flows.counters import counts, recount
+from campaigns.flows.sending.counters import counts, recount
 from campaigns.models import CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop

@@ -11,7 +11,7 @@ from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from campaigns.core.errors import NotFound
-from campaigns.flows.customer_pages import PAGE, CustomerView
+from campaigns.flows.customers.customer_pages import PAGE, CustomerView
 from web.api.asked import Asked, Number
 from web.api.keys import ALWAYS, asked_by, auth
 from web.parts import runtime

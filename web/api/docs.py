@@ -15,7 +15,7 @@ from typing import Any, cast
 from apiflask import APIFlask
 from flask import Response, make_response, render_template
 
-from campaigns.flows.api_keys import SCOPE_WORDS
+from campaigns.flows.console.api_keys import SCOPE_WORDS
 from campaigns.models import WEBHOOK_EVENTS
 from web.api import repeatable
 from web.api.problems import CONTENT_TYPE

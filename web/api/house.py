@@ -9,9 +9,9 @@ from apiflask import APIBlueprint
 from pydantic import AwareDatetime, Field, model_validator
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.audit_log import AuditFilter
-from campaigns.flows.calendar import Entry
-from campaigns.flows.file_imports import FileView
+from campaigns.flows.console.audit_log import AuditFilter
+from campaigns.flows.scheduling.calendar import Entry
+from campaigns.flows.shop.file_imports import FileView
 from web.api.asked import NUMBER, Anything, Asked, Page
 from web.api.keys import ALWAYS, auth
 from web.parts import runtime

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from apiflask import HTTPError, HTTPTokenAuth
 
-from campaigns.flows.api_keys import KeyHolder
-from campaigns.flows.audit import API
+from campaigns.flows.console.api_keys import KeyHolder
+from campaigns.flows.console.audit import API
 from web.limits import KEY_LIMIT, may
 from web.parts import runtime
 

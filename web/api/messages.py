@@ -8,8 +8,8 @@ from apiflask import APIBlueprint
 from pydantic import Field
 
 from campaigns.compose.message_template import MessageSource
-from campaigns.flows.message_templates import CATEGORY, LONGEST_SOURCE
-from campaigns.flows.messages import MOST_HOURS, MessageOrder
+from campaigns.flows.messages.message_templates import CATEGORY, LONGEST_SOURCE
+from campaigns.flows.messages.messages import MOST_HOURS, MessageOrder
 from web.api.asked import NUMBER, Anything, Asked
 from web.api.keys import ALWAYS, asked_by, auth, key_name
 from web.parts import runtime

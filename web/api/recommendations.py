@@ -10,7 +10,7 @@ from flask import Response, request
 from pydantic import Field
 
 from campaigns.core.errors import BadToken
-from campaigns.flows.recommending import LONGEST_TOKEN, MOST, MOST_SKUS, Wish
+from campaigns.flows.shop.recommending import LONGEST_TOKEN, MOST, MOST_SKUS, Wish
 from web.api.asked import Anything, Asked, CsvList
 from web.api.keys import ALWAYS, auth
 from web.limits import may

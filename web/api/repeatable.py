@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 from apiflask import HTTPError
 from flask import request
 
-from campaigns.flows.idempotency import OtherRequest
+from campaigns.flows.console.idempotency import OtherRequest
 from web.api.keys import key_name
 from web.parts import runtime
 

@@ -7,8 +7,8 @@ from typing import Any
 from apiflask import APIBlueprint
 from pydantic import Field
 
-from campaigns.flows.segment_counts import SampleCustomer, SegmentCount
-from campaigns.flows.segments import SegmentView
+from campaigns.flows.customers.segment_counts import SampleCustomer, SegmentCount
+from campaigns.flows.customers.segments import SegmentView
 from web.api.asked import NUMBER, Anything, Asked, Number
 from web.api.keys import ALWAYS, asked_by, auth
 from web.api.repeatable import repeatable

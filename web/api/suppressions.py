@@ -7,7 +7,7 @@ from typing import Any, Literal
 from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from campaigns.flows.suppressing import as_plain
+from campaigns.flows.customers.suppressing import as_plain
 from web.api.keys import ALWAYS, asked_by, auth
 from web.parts import runtime
 

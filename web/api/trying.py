@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from pydantic import AwareDatetime, Field
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.scenes import Scene
+from campaigns.flows.previewing.scenes import Scene
 from web.api.asked import NUMBER, Anything, Asked, CsvList
 from web.api.keys import ALWAYS, asked_by, auth
 from web.api.repeatable import repeatable

@@ -14,9 +14,9 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.own_account import OLD_PASSWORD
-from campaigns.flows.passwords import LONGEST_PASSWORD
-from campaigns.flows.people import Person
+from campaigns.flows.console.own_account import OLD_PASSWORD
+from campaigns.flows.console.passwords import LONGEST_PASSWORD
+from campaigns.flows.console.people import Person
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.password_fields import NewPasswordForm, blame

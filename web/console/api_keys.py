@@ -12,7 +12,7 @@ from wtforms import IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from campaigns.core.errors import BadInput, Conflict
-from campaigns.flows.api_keys import MOST_PER_MINUTE, SCOPE_WORDS
+from campaigns.flows.console.api_keys import MOST_PER_MINUTE, SCOPE_WORDS
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.users import person

@@ -11,7 +11,7 @@ from datetime import date
 from flask import Blueprint, Response, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
-from campaigns.flows.audit_log import AuditFilter, AuditRow
+from campaigns.flows.console.audit_log import AuditFilter, AuditRow
 from campaigns.models import Role
 from web.console.access import requires
 from web.limits import hashed

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import BadInput
 from campaigns.core.zones import moment_on, zone_named
-from campaigns.flows.calendar import Entry
+from campaigns.flows.scheduling.calendar import Entry
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.users import person

@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound, Refused
-from campaigns.flows.campaigns import Campaigns
+from campaigns.flows.describing.campaigns import Campaigns
 from campaigns.models import CampaignStatus, Role
 from campaigns.opentime.slots.slots import SlotDefinition
 from web.console.access import requires

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from campaigns.flows.overviews import Compared
+from campaigns.flows.describing.overviews import Compared
 from campaigns.insight.charts.intervals import Estimate, intervals
 from campaigns.insight.charts.lines import Series, lines
 from campaigns.insight.charts.svg import Caption

@@ -7,10 +7,10 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from campaigns.flows.copy_approval import APPROVED, REJECTED
-from campaigns.flows.copy_report import OUTCOMES, CopyReport
-from campaigns.flows.copy_samples import BEFORE
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.copy.copy_approval import APPROVED, REJECTED
+from campaigns.flows.copy.copy_report import OUTCOMES, CopyReport
+from campaigns.flows.copy.copy_samples import BEFORE
+from campaigns.flows.describing.plans import get_campaign
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.users import person

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.customer_pages import PAGE
+from campaigns.flows.customers.customer_pages import PAGE
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.users import person

@@ -6,8 +6,8 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound
-from campaigns.flows.experiment_waves import terms_of
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.reports.experiment_waves import terms_of
 from campaigns.insight.experiments import SRM_ALARM
 from campaigns.models import Role
 from web.console.access import requires

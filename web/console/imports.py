@@ -20,8 +20,8 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import BadInput, NotFound
-from campaigns.flows.file_imports import KINDS, FileView
-from campaigns.flows.file_peek import Peek, fields_of
+from campaigns.flows.shop.file_imports import KINDS, FileView
+from campaigns.flows.shop.file_peek import Peek, fields_of
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.users import person

@@ -16,7 +16,7 @@ from campaigns.audience.consent import Allowed, why_allowed
 from campaigns.compose.identity import parse_message_id
 from campaigns.compose.links import PIXEL_SLOT, read_open
 from campaigns.core.errors import BadToken
-from campaigns.flows.mailed import campaign_of
+from campaigns.flows.opening.mailed import campaign_of
 from campaigns.models import Campaign, SlotServe
 from campaigns.opentime.slots.slots import SlotDefinition
 from campaigns.runtime import Runtime

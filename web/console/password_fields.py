@@ -9,7 +9,7 @@ from wtforms import Field, PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from campaigns.flows.console.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
 
 class NewPasswordForm(FlaskForm):

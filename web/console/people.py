@@ -12,7 +12,7 @@ from wtforms import RadioField, StringField
 from wtforms.validators import InputRequired
 
 from campaigns.core.errors import BadInput, Conflict
-from campaigns.flows.people import People
+from campaigns.flows.console.people import People
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.password_fields import blame

@@ -14,10 +14,10 @@ from campaigns.audience.consent import Allowed, why_allowed
 from campaigns.compose.client_views import GMAIL_CLIPS_AT
 from campaigns.compose.content import reason_words
 from campaigns.core.errors import BadInput, NotFound, TellThePerson
-from campaigns.flows.copy_audit import CopyAudit, audit_of_send
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.preview import Preview, shown_as
-from campaigns.flows.scenes import Scene, known_cities
+from campaigns.flows.copy.copy_audit import CopyAudit, audit_of_send
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.previewing.preview import Preview, shown_as
+from campaigns.flows.previewing.scenes import Scene, known_cities
 from campaigns.models import Customer, Send
 from campaigns.opentime.weather.weather import Condition
 from web.console.header_words import header_words

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.describing.plans import get_campaign
 from campaigns.models import Campaign
 from web.console.standing import standing_of
 from web.parts import runtime

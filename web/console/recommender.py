@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.model_judging import Judged
+from campaigns.flows.reports.model_judging import Judged
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.recommender_sections import recommender_sections

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from campaigns.flows.model_judging import Judged
+from campaigns.flows.reports.model_judging import Judged
 from campaigns.insight.charts.bars import Bar, bars
 from campaigns.insight.charts.intervals import Estimate, intervals
 from campaigns.insight.charts.lines import Series, lines

@@ -9,9 +9,9 @@ from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound, TellThePerson
-from campaigns.flows.counters import counts
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.report_keeping import Kept
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.reports.report_keeping import Kept
+from campaigns.flows.sending.counters import counts
 from campaigns.insight.report import summarised_report
 from campaigns.models import Role
 from web.console.access import requires

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import BadInput
-from campaigns.flows.overviews import MOST_COMPARED, Compared
+from campaigns.flows.describing.overviews import MOST_COMPARED, Compared
 from web.console.compare_sections import compare_sections, trend_section
 from web.console.report import download, table_named
 from web.console.tables import as_csv

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.audience.consent import states
 from campaigns.audience.segments import parse_segment
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.describing.plans import get_campaign
 from campaigns.models import PURPOSES, Customer, OrderLine
 from campaigns.runtime import Runtime
 

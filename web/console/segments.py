@@ -9,8 +9,8 @@ from flask import Blueprint, Flask, flash, get_template_attribute, redirect, ren
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import BadInput, Conflict, NotFound, TellThePerson
-from campaigns.flows.segment_counts import SegmentLook
-from campaigns.flows.segments import SegmentView, WhyCustomer
+from campaigns.flows.customers.segment_counts import SegmentLook
+from campaigns.flows.customers.segments import SegmentView, WhyCustomer
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.segment_choices import choices

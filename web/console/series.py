@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound, Refused
 from campaigns.core.zones import zone_named
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.describing.plans import get_campaign
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.users import person

@@ -13,8 +13,8 @@ from wtforms.validators import InputRequired, Length
 
 from campaigns.core.errors import BadInput, BadToken, Conflict
 from campaigns.core.log import get_logger
-from campaigns.flows.passwords import LONGEST_PASSWORD
-from campaigns.flows.people import LONGEST_NAME, Person
+from campaigns.flows.console.passwords import LONGEST_PASSWORD
+from campaigns.flows.console.people import LONGEST_NAME, Person
 from web.console.password_fields import NewPasswordForm, blame
 from web.console.users import SignedIn
 from web.limits import CODE_LIMIT, NAME_LIMIT, SIGN_IN_LIMIT, forgive, limited, may

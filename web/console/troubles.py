@@ -12,8 +12,8 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotFound, Refused
 from campaigns.delivery.causes import CAUSES
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.troubles import FAILED, UNCERTAIN, Affected, Pair
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.sending.troubles import FAILED, UNCERTAIN, Affected, Pair
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.tables import safe

@@ -7,7 +7,7 @@ from typing import cast
 
 from flask_login import UserMixin, current_user
 
-from campaigns.flows.people import Person
+from campaigns.flows.console.people import Person
 from campaigns.models import Role
 from campaigns.runtime import Runtime
 from web.parts import runtime

@@ -12,7 +12,7 @@ from wtforms import SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length
 
 from campaigns.core.errors import BadInput, Refused
-from campaigns.flows.webhooks import PAGE
+from campaigns.flows.webhooks.webhooks import PAGE
 from campaigns.models import WEBHOOK_EVENTS, Role
 from web.console.access import requires
 from web.console.users import person

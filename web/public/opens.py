@@ -15,8 +15,8 @@ from flask import Blueprint, Response, abort
 
 from campaigns.core.errors import NotFound
 from campaigns.core.log import get_logger
-from campaigns.flows.askers import Asker
-from campaigns.flows.opening import Opening
+from campaigns.flows.opening.askers import Asker
+from campaigns.flows.opening.opening import Opening
 from campaigns.opentime.drawing.neutral import pixel
 from campaigns.opentime.serving.headers import picture_headers
 from web.measuring import Measures

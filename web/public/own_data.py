@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template
 
-from campaigns.flows.own_data import DataLink, Right
+from campaigns.flows.customers.own_data import DataLink, Right
 from web.limits import limited
 from web.parts import runtime
 from web.public.preferences import gone_page

@@ -13,8 +13,8 @@ from werkzeug.datastructures import MultiDict
 from campaigns.compose.content import date_text
 from campaigns.core.errors import BadInput, TryLater
 from campaigns.core.zones import zone_named
-from campaigns.flows.own_data import Asked, Right
-from campaigns.flows.preferences import PREFERENCE_PAGE, Choices, Saved
+from campaigns.flows.customers.own_data import Asked, Right
+from campaigns.flows.customers.preferences import PREFERENCE_PAGE, Choices, Saved
 from campaigns.models import PURPOSES
 from campaigns.models.contact import FREQUENCIES
 from web.parts import runtime

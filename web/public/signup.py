@@ -9,8 +9,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
 from campaigns.core.crypto import normalise_address
-from campaigns.flows.signing_up import SignupRequest
-from campaigns.flows.signup_form import Said, SignupForm
+from campaigns.flows.customers.signing_up import SignupRequest
+from campaigns.flows.customers.signup_form import Said, SignupForm
 from web.limits import limited, may
 from web.parts import origin_of, runtime
 from web.public.signup_words import NAMES, signup_words

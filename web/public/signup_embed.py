@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from campaigns.flows.signup_form import SignupForm
+from campaigns.flows.customers.signup_form import SignupForm
 from web.public.signup import TRAP
 from web.public.signup_words import signup_words
 

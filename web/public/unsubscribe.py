@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from campaigns.flows.unsubscribing import ONE_CLICK, OWN_PAGE
+from campaigns.flows.customers.unsubscribing import ONE_CLICK, OWN_PAGE
 from web.parts import runtime
 from web.public.words import page_language, spoken, words_for
 

@@ -2,7 +2,7 @@
 
 A step is a module here with a `blueprint` of a GET and a POST at `/campaigns/<number>/edit/<step>` (see
 frame.py for what it calls), a template that extends `console/editor/step.html`, and a class in
-`campaigns/flows/draft_sections/` that the runtime lists (`DraftParts.draft_sections`).
+`campaigns/flows/describing/draft_sections/` that the runtime lists (`DraftParts.draft_sections`).
 """
 
 from __future__ import annotations

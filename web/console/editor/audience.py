@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from campaigns.audience.contact import ContactTerms
 from campaigns.core.errors import BadInput
-from campaigns.flows.draft_sections.audience import FRAME
+from campaigns.flows.describing.draft_sections.audience import FRAME
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.editor.frame import EDIT, Editing, typed, wants_json

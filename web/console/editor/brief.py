@@ -11,9 +11,9 @@ from campaigns.copywriting.brief import ANY_LANGUAGE, MOST_MENTIONS, stored_brie
 from campaigns.copywriting.languages import SUPPORTED
 from campaigns.copywriting.lengths import LONGEST, SHORTEST
 from campaigns.core.errors import BadInput, NotFound, TellThePerson
-from campaigns.flows.briefs import parse_reference
-from campaigns.flows.draft_sections.brief_fields import fields_of
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.describing.briefs import parse_reference
+from campaigns.flows.describing.draft_sections.brief_fields import fields_of
+from campaigns.flows.describing.plans import get_campaign
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.editor.frame import EDIT, Editing, typed

@@ -13,10 +13,10 @@ from flask import Blueprint, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.core.errors import NotAllowed, TellThePerson
-from campaigns.flows.four_eyes import refuse_own_approval
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.scenes import Scene
-from campaigns.flows.test_mails import MOST_ADDRESSES
+from campaigns.flows.describing.four_eyes import refuse_own_approval
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.previewing.scenes import Scene
+from campaigns.flows.previewing.test_mails import MOST_ADDRESSES
 from campaigns.models import CampaignStatus, Role
 from campaigns.opentime.weather.weather import Condition
 from web.console.access import requires

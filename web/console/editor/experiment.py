@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.compose.template_list import installed_templates
 from campaigns.core.errors import BadInput
-from campaigns.flows.draft_sections.experiment import KEPT, only_choices
-from campaigns.flows.experiment_waves import terms_of
-from campaigns.flows.experiments import SizeHelp
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.describing.draft_sections.experiment import KEPT, only_choices
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.reports.experiment_waves import terms_of
+from campaigns.flows.reports.experiments import SizeHelp
 from campaigns.insight.experiment_terms import MOST_ARMS, ExperimentTerms
 from campaigns.models import Campaign, Role
 from web.console.access import requires

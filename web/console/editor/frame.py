@@ -28,8 +28,8 @@ from flask import jsonify, make_response, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from campaigns.flows.drafts import DraftSection, EditedMeanwhile, Missing, Saved
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.describing.drafts import DraftSection, EditedMeanwhile, Missing, Saved
+from campaigns.flows.describing.plans import get_campaign
 from campaigns.models import CampaignStatus, Role
 from web.console.editor.steps import STEPS, Step, after, step_of
 from web.console.users import person

@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from campaigns.flows.draft_sections.picks import MOST_FAVOURS, NAMED, listed_in
-from campaigns.flows.plans import get_campaign
+from campaigns.flows.describing.draft_sections.picks import MOST_FAVOURS, NAMED, listed_in
+from campaigns.flows.describing.plans import get_campaign
 from campaigns.models import Role
 from campaigns.recommend.looking_up import find_products, products_named
 from campaigns.recommend.rules_file import PickingTerms, rules_of

@@ -14,9 +14,9 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.audience.wall_times import first_moment, last_moment
 from campaigns.delivery.terms import DeliveryTerms
-from campaigns.flows.calendar import Entry
-from campaigns.flows.plans import get_campaign
-from campaigns.flows.recurrence import Recurrence
+from campaigns.flows.describing.plans import get_campaign
+from campaigns.flows.scheduling.calendar import Entry
+from campaigns.flows.scheduling.recurrence import Recurrence
 from campaigns.models import Role
 from web.console.access import requires
 from web.console.editor.frame import EDIT, Editing, typed

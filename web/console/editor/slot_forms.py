@@ -9,7 +9,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from campaigns.compose.template import MailTemplate
-from campaigns.flows.draft_sections.slot_texts import TICKED
+from campaigns.flows.describing.draft_sections.slot_texts import TICKED
 
 _NAME = re.compile(r"slots(?:\.(?:\d{1,2}|[a-z][a-z_]{0,29})){2,5}")
 _DO = re.compile(r"(?P<verb>[a-z-]+)(?P<numbers>(?::\d{1,2}){0,3})(?::(?P<word>[a-z0-9_-]{1,40}))?")

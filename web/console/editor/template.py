@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from campaigns.compose.template import MailTemplate, load_template
 from campaigns.compose.template_list import installed_templates, template_picture
 from campaigns.core.errors import BadInput, NotFound
-from campaigns.flows.draft_sections.template import MOST_SLOTS
+from campaigns.flows.describing.draft_sections.template import MOST_SLOTS
 from campaigns.models import Role
 from campaigns.opentime.drawing.pictures import LARGEST_BYTES
 from campaigns.opentime.slots.condition_kinds import WEEKDAYS

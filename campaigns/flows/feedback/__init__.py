@@ -1,0 +1,1 @@
+"""What comes back of mails: clicks, bounces, complaints, mail that arrives, and what providers tell."""

@@ -1,0 +1,1 @@
+"""Single mails that a shop's programs ask for."""

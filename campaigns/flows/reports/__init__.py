@@ -1,0 +1,1 @@
+"""What became of campaigns: reports, experiments, and how good the recommender is."""
