@@ -15,7 +15,7 @@ demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve 
 PROCESSES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -ge 4 ] && echo 4 || echo $$((n + 1)))
 
 test: $(VENV)/.installed-dev  ## all tests, in two to four processes with servers of their own
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 serve: $(VENV)/.installed  ## web, workers and scheduler, on your own data
 	$(BIN)/tailormail serve $(ARGS)

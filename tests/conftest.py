@@ -26,24 +26,7 @@ from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import SECRET, SHOP, Command, fill_shop, make_runtime
 from tests.tables import begin_at_one, empty_tables
 
-# The last long story is begun after so much of all the others.
-_LONG_UNTIL = 0.8
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail"
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests out, spread the files with long stories among the others.
-
-    Side by side they would fight for the processor, and the last of them would be waited for by all the rest. (With
-    --no-loadscope-reorder, else xdist begins with the files of most tests, and ends with just these.)
-    """
-    if not hasattr(config, "workerinput"):
-        return
-    long = {item.path: True for item in items if item.get_closest_marker("slow")}
-    others = {item.path: True for item in items if item.path not in long}
-    turn = {path: place / len(others) for place, path in enumerate(others)}
-    turn |= {path: _LONG_UNTIL * place / len(long) for place, path in enumerate(long)}
-    items.sort(key=lambda item: turn[item.path])
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -18,14 +18,15 @@ _LONGEST = func.char_length(Customer.first_name) + func.char_length(Customer.las
 def sample_people(
     session: Session, segment: Segment, now: datetime, languages: Sequence[str]
 ) -> dict[str, int]:
-    """Customer ids of the segment who agreed to marketing, by what each of them stands for.
+    """Customer ids of the segment who have an address and agreed to marketing, by what each of them stands for.
 
     The one with the longest name, one for each language, one without profiling and one without open_tracking; a
     kind that nobody is of is left out, and nobody is named twice.
     """
     allowed = (
         select(Customer.id)
-        .where(Customer.erased_at.is_(None), _grants("marketing"), segment.condition(now))
+        .where(Customer.erased_at.is_(None), Customer.email_cipher.is_not(None))
+        .where(_grants("marketing"), segment.condition(now))
         .limit(1)
     )
     wanted: dict[str, Select[Any]] = {"the longest name": allowed.order_by(_LONGEST.desc(), Customer.id)}

@@ -29,14 +29,10 @@ _BLANK = re.compile(
 )
 
 
-def check(
-    rendered: RenderedMail, content: MailContent, contrast: bool = True, page: Page | None = None
-) -> list[Finding]:
+def check(rendered: RenderedMail, content: MailContent, page: Page | None = None) -> list[Finding]:
     """All findings about a rendered mail, gravest first; without an error among them it may go out.
 
-    Args:
-        contrast: whether text can be read on what is behind it is found out as well.
-        page: its HTML, for whoever has read it already.
+    `page` is its HTML, for whoever has read it already.
     """
     page = page or read_page(rendered.html)
     return gravest_first(
@@ -46,7 +42,7 @@ def check(
             *_pictures(page),
             *_blanks(rendered, content, page),
             *link_findings(page, content.links.unsubscribe, content.brand.site_url),
-            *(contrast_findings(page) if contrast else ()),
+            *contrast_findings(page),
             *client_findings(page),
         ]
     )

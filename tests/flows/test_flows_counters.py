@@ -66,7 +66,7 @@ def test_two_workers_that_close_their_batches_at_once_do_not_deadlock(
             both_have_counted.wait(0.5)
 
     for module in ("batches", "claims"):
-        monkeypatch.setattr(f"campaigns.flows.{module}.add_counts", counted_at_once)
+        monkeypatch.setattr(f"campaigns.flows.sending.{module}.add_counts", counted_at_once)
     with ThreadPoolExecutor(2) as pool:
         ends = [
             pool.submit(shop.line._close, parking, [], unworded),

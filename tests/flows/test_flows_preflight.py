@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from campaigns.compose.link_probe import KnownLinks, LinkReport, LinkState
 from campaigns.compose.spam_judge import KnownVerdicts
 from campaigns.core.errors import Refused, ServiceUnavailable
-from campaigns.models import Campaign, Customer
+from campaigns.models import Campaign, ConsentState, Customer
 from campaigns.models.picture import Picture
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -47,6 +47,22 @@ def test_no_name_and_no_address_is_told(shop: Runtime, draft: int) -> None:
         session.execute(update(Customer).values(first_name="Wilhelmina", last_name="Xanthopoulos-Quirke"))
     told = json.dumps(shop.preflight.run(draft).as_json(), ensure_ascii=False)
     assert "Wilhelmina" not in told and "Xanthopoulos" not in told and "@" not in told
+
+
+def test_who_has_no_address_gets_no_mail_and_is_not_tried(shop: Runtime, draft: int) -> None:
+    granted = select(ConsentState.customer_id).where(
+        ConsentState.purpose == "marketing", ConsentState.granted
+    )
+    with shop.db.transaction() as session:
+        number = session.scalars(granted.order_by(ConsentState.customer_id)).first()
+        gone = {
+            "email_cipher": None,
+            "email_hmac": None,
+            "last_name": "The longest of all names by far and away",
+        }
+        session.execute(update(Customer).where(Customer.id == number).values(gone))
+    report = shop.preflight.run(draft)
+    assert report.of("error") == () and "the longest name" in " ".join(report.samples)
 
 
 def test_errors_forbid_approval_and_are_all_listed(shop: Runtime, draft: int) -> None:

@@ -164,6 +164,14 @@ def test_overview_and_comparison(signed_in: FlaskClient, reported: Story) -> Non
     assert statements(reported, signed_in, "/console/reports") < 15
 
 
+def test_where_nothing_was_mailed_no_empty_chart_is_drawn(signed_in: FlaskClient, reported: Story) -> None:
+    assert "<svg" in page(signed_in, "/console/reports").partition("<main")[2]
+    with reported.runtime.db.transaction() as session:
+        session.execute(text("delete from kept_reports"))
+    html = page(signed_in, "/console/reports").partition("<main")[2]
+    assert "Nothing has been mailed in this time" in html and "<svg" not in html
+
+
 def test_two_campaigns_beside_one_another(signed_in: FlaskClient, reported: Story) -> None:
     with reported.runtime.db.transaction() as session:
         session.execute(

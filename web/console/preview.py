@@ -141,10 +141,7 @@ def composed(number: int, asked: Asked) -> tuple[Preview | None, TellThePerson |
         # What stands in a web address is kept in histories and logs.
         return None, BadInput("give the customer's number, not the address", where="customer")
     try:
-        # Somebody waits, and preflight looks at the colours.
-        return runtime().viewing.preview(
-            number, asked.customer, asked.scene(), asked.arm_number, contrast=False
-        ), None
+        return runtime().viewing.preview(number, asked.customer, asked.scene(), asked.arm_number), None
     except TellThePerson as error:
         return None, error
 

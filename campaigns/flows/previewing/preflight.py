@@ -162,7 +162,7 @@ class Preflight:
             label,
             letter.message,
             page,
-            tuple(check(rendered, letter.content, page=page)),
+            tuple(check(rendered, letter.content, page)),
             frozenset(pick.product.url for pick in facts.picks if pick.product.url),
         )
 

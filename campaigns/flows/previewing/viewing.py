@@ -109,17 +109,11 @@ class Viewing:
         self._known = known
 
     def preview(
-        self,
-        campaign_id: int,
-        customer: str,
-        scene: Scene = HERE_AND_NOW,
-        arm: int | None = None,
-        contrast: bool = True,
+        self, campaign_id: int, customer: str, scene: Scene = HERE_AND_NOW, arm: int | None = None
     ) -> Preview:
         """The mail of this campaign for this customer (address or external id) in this scene.
 
-        `arm` is that of its experiment, None: as the campaign itself says. Without `contrast` it takes half as long,
-        and what is found about it says nothing of colours.
+        `arm` is that of its experiment, None: as the campaign itself says.
 
         Raises:
             NotFound: no such campaign, customer or arm.
@@ -138,7 +132,7 @@ class Viewing:
             seen.pictures,
             seen.weather.condition.value,
             signal_of(seen.place),
-            tuple(check(sent, content, contrast)),
+            tuple(check(sent, content)),
             seen.person.external_id,
             "open_tracking" in seen.granted,
             _beyond_consent(scene, seen.granted, seen.place),
