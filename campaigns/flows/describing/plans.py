@@ -112,7 +112,7 @@ def get_campaign(session: Session, campaign_id: int, lock: bool = False) -> Camp
     """
     campaign = session.get(Campaign, campaign_id, with_for_update=lock)
     if campaign is None:
-        raise NotFound(f"there is no campaign {campaign_id}; the list of campaigns shows which there are")
+        raise NotFound(f"there is no campaign {campaign_id}; the campaign list shows which there are")
     return campaign
 
 
