@@ -13,7 +13,7 @@ from axe_pages import OPEN_PAGES, PAGES
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import text
-from web_chromium import IN_CHROMIUM, keep_inside, serving
+from web_chromium import IN_CHROMIUM, keep_inside, serving, submit
 from web_story import NAME, PASSWORD, Story
 
 from web.app import create_app
@@ -52,7 +52,7 @@ def signed_in_state(browser: Browser, origin: str, story: Story) -> dict[str, ob
     page.get_by_label("Your name").fill(NAME)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)
-    page.get_by_role("button", name="Open the console").click()
+    submit(page, "Open the console")
     page.wait_for_url(f"{origin}/console/")
     state = context.storage_state()
     context.close()
@@ -120,7 +120,7 @@ def test_pages_that_are_shown_once(
     admin = contexts[look, True].new_page()
     admin.goto(f"{origin}/console/people")
     admin.get_by_label("Name", exact=True).fill(name)
-    admin.get_by_role("button", name="Make a link").click()
+    submit(admin, "Make a link")
     assert complaints(admin) == []
     link = admin.locator("code.once").inner_text()
     admin.close()
@@ -134,12 +134,12 @@ def test_pages_that_are_shown_once(
     assert complaints(page) == []
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)
-    page.get_by_role("button", name="Open the console").click()
+    submit(page, "Open the console")
     page.goto(f"{origin}/console/account/second-factor")
     page.get_by_text("No camera?").click()
     phone = pyotp.TOTP(page.locator("code.once").inner_text().replace(" ", ""))
     page.get_by_label("The code that the app shows").fill(phone.now())
-    page.get_by_role("button", name="Turn it on").click()
+    submit(page, "Turn it on")
     assert page.locator(".codes li").count() == 10
     assert complaints(page) == []
     page.goto(f"{origin}/console/account")
@@ -148,9 +148,9 @@ def test_pages_that_are_shown_once(
     page.goto(f"{origin}/console/login")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    submit(page, "Sign in")
     page.get_by_label("Code").fill("000000")
-    page.get_by_role("button", name="Sign in").click()
+    submit(page, "Sign in")
     assert "does not fit" in page.locator(".problem").inner_text()
     assert complaints(page) == []
     context.close()

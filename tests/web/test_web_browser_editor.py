@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
-from web_chromium import IN_CHROMIUM, keep_inside
+from web_chromium import IN_CHROMIUM, keep_inside, submit
 from web_story import PASSWORD, Story, description, picture
 
 pytestmark = IN_CHROMIUM
@@ -131,7 +131,7 @@ def test_it_works_without_scripts(browser: Browser, context: BrowserContext, liv
     page.get_by_label("customers by rules of this campaign's own").check()
     page.get_by_role("button", name="Add a rule").click()
     page.locator('input[name^="s.0:v."]').first.check()
-    page.get_by_role("button", name="Save and go on").click()
+    submit(page, "Save and go on")
     assert page.url.endswith("/edit/picks#main")
     assert story.runtime.campaigns.show(number)["segment"]
     plain.close()

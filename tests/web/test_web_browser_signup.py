@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from web_chromium import IN_CHROMIUM, free_port, keep_inside, serving
+from web_chromium import IN_CHROMIUM, free_port, keep_inside, serving, submit
 from werkzeug.serving import make_server
 
 from campaigns.compose.notices import LANGUAGES
@@ -157,17 +157,17 @@ def test_axe_finds_nothing_serious_in_any_language(site: Runtime, looker: Page, 
     looker.locator('[name="email"]').fill(ADDRESS)
     looker.locator('[value="marketing"]').check()
     looker.locator('[name="version"]').evaluate("field => { field.value = 'changed' }")
-    looker.get_by_role("button", name=f"Go ({language})").click()
+    submit(looker, f"Go ({language})")
     expect(looker.get_by_role("alert")).to_be_visible()
     accessible(looker)
-    looker.get_by_role("button", name=f"Go ({language})").click()
+    submit(looker, f"Go ({language})")
     expect(looker.get_by_role("alert")).to_have_count(0)
     accessible(looker)
     (mail,) = mails_to(site, ADDRESS)
     looker.goto(site.settings.public_url + link_in(mail))
     expect(looker.get_by_text(form.said(language).purposes["marketing"][0], exact=True)).to_be_visible()
     accessible(looker)
-    looker.get_by_role("button").click()
+    submit(looker)
     accessible(looker)
     site.signing_up._clock = FixedClock(site.clock.now() + timedelta(days=30))
     looker.goto(site.settings.public_url + link_in(mail))
@@ -180,7 +180,7 @@ def test_the_mail_reads_well_without_pictures_and_on_a_phone(
     tab.goto(f"{site.settings.public_url}/s/news?lang=de")
     tab.locator('[name="email"]').fill(ADDRESS)
     tab.locator('[value="marketing"]').check()
-    tab.get_by_role("button", name="Go (de)").click()
+    submit(tab, "Go (de)")
     (mail,) = mails_to(site, ADDRESS)
     html = mail.get_body(("html",))
     assert html is not None
@@ -208,7 +208,7 @@ def test_the_embedded_form_works_on_a_page_of_the_shop(site: Runtime, tab: Page)
         tab.goto(origin)
         tab.get_by_label("Your e-mail address").fill(ADDRESS)
         tab.get_by_label("Marketing mails").check()
-        tab.get_by_role("button", name="Go (en)").click()
+        submit(tab, "Go (en)")
         assert urlsplit(tab.url).path == "/s/news"
         assert waiting(site) == arrived
     shop.shutdown()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from werkzeug.serving import make_server
 
 _CHROMIUM = Path("/usr/bin/chromium")
@@ -44,6 +44,16 @@ def chromium(*flags: str) -> Iterator[Browser]:
 def keep_inside(context: BrowserContext) -> None:
     """No test may depend on anything outside."""
     context.route(lambda url: "://127.0.0.1" not in url, lambda route: route.abort())
+
+
+def submit(tab: Page, name: str | None = None) -> None:
+    """Press the form's button and wait for the page that answers.
+
+    A click alone may return while the old page is still there or the new one is empty, and then what is absent
+    from the new page seems to be absent already, and axe finds no document.
+    """
+    with tab.expect_navigation():
+        tab.get_by_role("button", name=name).click()
 
 
 def free_port() -> int:
