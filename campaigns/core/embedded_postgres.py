@@ -17,7 +17,7 @@ DATABASE = "tailormail"
 _START_SECONDS = 40.0
 _SERVER_OPTIONS = (
     "-c listen_addresses='' -c max_connections=120 -c shared_buffers=256MB -c jit=off "
-    "-c max_wal_size=2GB -c work_mem=16MB -c unix_socket_permissions=0700"
+    "-c max_wal_size=2GB -c work_mem=16MB -c random_page_cost=1.1 -c unix_socket_permissions=0700"
 )
 
 

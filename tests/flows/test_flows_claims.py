@@ -46,7 +46,7 @@ def test_what_was_given_back_behind_the_mark_is_taken_at_the_end(shop: Runtime, 
     claims = Claims(LEASE)
     first = take(shop, claims, planned, 10)
     with shop.db.transaction() as session:
-        returned = give_back(session, planned, "w")
+        returned = give_back(session, planned, "w", first)
         assert returned == {SendStatus.CLAIMED: 10}
         add_counts(session, planned, {SendStatus.CLAIMED: -10, SendStatus.PLANNED: 10}, "w")
     taken: list[int] = []

@@ -1,24 +1,22 @@
 """What workers and recipients ask of the database a million times finds its rows by index.
 
-The statements are not copied here: a recording cursor listens while the real functions run, and PostgreSQL
-then says how it would find the rows, first for these very values and then with the plan that it settles
-on after several executions (psycopg prepares what repeats).
+The statements are not copied here: they are heard while the real functions run, and PostgreSQL then says how
+it would find the rows, first for these very values and then with the plan that it settles on after several
+executions (psycopg prepares what repeats).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, PIXEL_SLOT
 from campaigns.core.clock import SystemClock
-from campaigns.core.db import Database
 from campaigns.flows.copy.copy_cells import (
     Ended,
     claim_cells,
@@ -34,6 +32,7 @@ from campaigns.flows.sending.sent_today import SentToday, domain_of
 from campaigns.models import Campaign, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
+from tests.flows.flows_heard import listen
 from tests.partitions import drop_extra_partitions
 from tests.shop import approved, record_opens
 
@@ -92,53 +91,6 @@ insert into campaign_counts (campaign_id, status, n) select campaign_id, status,
 """
 
 
-class RecordingCursor(psycopg.Cursor[Any]):
-    """Remembers each statement with its parameters as PostgreSQL sees it."""
-
-    heard: dict[str, tuple[str, tuple[str, ...]]]
-
-    def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-        self._hear(query, params)
-        return super().execute(query, params, **more)
-
-    def executemany(self, query: Any, params_seq: Any, **more: Any) -> None:
-        batch = list(params_seq)
-        if batch:
-            self._hear(query, batch[0])
-        super().executemany(query, batch, **more)
-
-    def copy(self, statement: Any, params: Any = None, **more: Any) -> Any:
-        inner = re.match(r"\s*copy\s*\((.*)\)\s*to\s", str(statement), re.IGNORECASE | re.DOTALL)
-        if inner:
-            self._hear(inner[1], params)
-        return super().copy(statement, params, **more)
-
-    def _hear(self, query: Any, params: Any) -> None:
-        sql = query.decode() if isinstance(query, bytes) else str(query)
-        if re.match(r"\s*(select|insert|update|delete|with)\b", sql, re.IGNORECASE):
-            numbered, values = _numbered(sql, params)
-            literals = tuple(psycopg.sql.Literal(value).as_string(self.connection) for value in values)
-            self.heard.setdefault(numbered, (numbered, literals))
-
-
-def _numbered(sql: str, params: Any) -> tuple[str, list[Any]]:
-    """`%(name)s` or `%s` as $1, $2 ..., and the values in that order."""
-    values: list[Any] = []
-    seen: dict[str, int] = {}
-
-    def number(found: re.Match[str]) -> str:
-        name = found[1]
-        if name is None:
-            values.append(params[len(values)])
-            return f"${len(values)}"
-        if name not in seen:
-            values.append(params[name])
-            seen[name] = len(values)
-        return f"${seen[name]}"
-
-    return re.sub(r"%(?:\((\w+)\))?s", number, sql).replace("%%", "%"), values
-
-
 @pytest.fixture
 def big(shop: Runtime, sample: SampleFiles) -> Iterator[Runtime]:
     """A real campaign about to be sent beside three big ones; afterwards only the first range is left."""
@@ -157,23 +109,6 @@ def big(shop: Runtime, sample: SampleFiles) -> Iterator[Runtime]:
         session.execute(text("analyze"))
     yield shop
     drop_extra_partitions(shop.db)
-
-
-def listen(database: Database) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """From now on, what all connections of this database ask."""
-    heard: dict[str, tuple[str, tuple[str, ...]]] = {}
-
-    class Listening(RecordingCursor):
-        pass
-
-    Listening.heard = heard
-
-    @event.listens_for(database.engine, "connect")
-    def listen_here(connection: psycopg.Connection[Any], _: object) -> None:
-        connection.cursor_factory = Listening
-
-    database.engine.dispose()
-    return heard
 
 
 def live_through_everything(runtime: Runtime) -> None:

@@ -159,7 +159,7 @@ class Wordsmith:
             fit, unfit = self._tailor.check(plan, claimed)
             ready, unworded = self._tailor.tailor(plan, fit, wait_for_words=False)
             written += self._record(
-                plan.id, unfit, [], ready=ready, waiting=unworded, last=True, stood=SendStatus.CLAIMED
+                plan.id, unfit, [], ready=ready, waiting=unworded, rest=claimed, stood=SendStatus.CLAIMED
             )
         self._look_ahead(plan)
         return written
@@ -186,7 +186,7 @@ class Wordsmith:
             ready, unworded = self._tailor.tailor(plan, fit, wait_for_words=False)
             with self._db.transaction() as session:
                 note_ahead(session, plan.id, ready, unworded)
-            self._record(plan.id, unfit, [], last=True, stood=SendStatus.CLAIMED)
+            self._record(plan.id, unfit, [], rest=claimed, stood=SendStatus.CLAIMED)
 
     def _write_cells(self, plan: CampaignPlan) -> int | None:
         """Take cells and write for all their sends; None where no cell is free.
@@ -276,7 +276,7 @@ class Wordsmith:
         finally:
             cells.close()  # no thread of the crew goes on for nobody
         self._judge(plan)
-        return written + self._record(plan.id, unfit, done, ready=ready, last=True, stood=stood)
+        return written + self._record(plan.id, unfit, done, ready=ready, rest=claimed, stood=stood)
 
     def _judge(self, plan: CampaignPlan) -> None:
         """Before words are handed on: a campaign whose model fails stops, and they stay until a person has decided."""
@@ -299,16 +299,16 @@ class Wordsmith:
         done: Sequence[Parked],
         ready: Sequence[Ready] = (),
         waiting: Sequence[Unworded] = (),
-        last: bool = False,
+        rest: Sequence[ClaimedSend] = (),
         stood: SendStatus = SendStatus.PICKED,
     ) -> int:
-        """Hand on what is done and what waits; with `last`, give back the rest. Returns how many are `written` now.
+        """Hand on what is done and what waits, and give back what is held of `rest`. Returns how many are `written` now.
 
         `ready` are done too: their words were there already. All of them stood where `stood` says.
         """
         worker = self._outlet.worker
         with self._db.transaction() as session:
-            if not last:
+            if not rest:
                 self._renew(session)
                 self._halted = self._halted or not is_sending(session, campaign_id)
             held_back = move(session, campaign_id, worker, (stood,), unfit)
@@ -319,8 +319,8 @@ class Wordsmith:
             deltas = Counter({SendStatus.HELD_BACK: len(held_back), SendStatus.WRITTEN: len(parked)})
             deltas[SendStatus.PICKED] += len(picked)
             deltas[stood] -= len(held_back) + len(parked) + len(picked)
-            if last:
-                returned = give_back(session, campaign_id, worker)
+            if rest:
+                returned = give_back(session, campaign_id, worker, [send.id for send in rest])
                 deltas.subtract(returned)
                 deltas[SendStatus.PLANNED] += returned.total()
             add_counts(session, campaign_id, deltas, worker)

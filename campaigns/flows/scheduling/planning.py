@@ -13,6 +13,7 @@ from datetime import datetime
 from threading import Event, Thread
 
 import psycopg
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.audience.contact import ContactTerms
@@ -31,12 +32,14 @@ from campaigns.flows.describing.plans import get_campaign, is_in
 from campaigns.flows.reports.experiment_waves import begin_experiment
 from campaigns.flows.sending.counters import count_sends, set_counts
 from campaigns.models import Campaign, CampaignStatus, SendStatus
+from campaigns.models.partitions import range_of
 
 log = get_logger(__name__)
 
 MOST_HINTS = 64
 _LOOK_SECONDS = 0.5
 _CANCEL_SECONDS = 5.0
+_MANY = 5_000
 # The second key of such a lock has 31 bits.
 _MINE = "select pg_try_advisory_xact_lock(%(lock)s, (%(campaign)s::bigint %% 2147483647)::int)"
 
@@ -101,6 +104,7 @@ class Planning:
             shares = begin_experiment(session, campaign, now)
             freeze_audience(session, contact, segment, now, next_time, self._zone, shares, wall)
             by_status = count_sends(session, campaign.id)
+            _analyse(session, campaign.id, sum(by_status.values()))
         # Locked only now, and looked at again: from here on a pause waits for us, for some milliseconds.
         session.refresh(campaign, with_for_update=True)
         if campaign.status != CampaignStatus.PLANNING:
@@ -134,6 +138,14 @@ def wall_times(terms: DeliveryTerms, now: datetime, default_zone: str) -> WallTi
     if terms.local_date and terms.local_time:
         return DayTimes(terms.local_date, terms.local_time, terms.stragglers, now, default_zone)
     return None
+
+
+def _analyse(session: UnitOfWork, campaign_id: int, sends: int) -> None:
+    """Let PostgreSQL's planner know of so many new sends: autovacuum may come when most of them are sent."""
+    if sends >= _MANY:
+        # If autovacuum is at it this is left to it; it may be one that cannot be put off.
+        partition = range_of(campaign_id).partition("sends")
+        session.execute(text(f"analyze (skip_locked) {partition}"))
 
 
 @contextmanager

@@ -300,7 +300,7 @@ class BatchLine:
             parked = park_waiting(session, plan.id, run.worker, unworded)
             note_worded(session, plan.id, worded)
             _shift(deltas, parked, run.stood, SendStatus.PICKED)
-            returned = give_back(session, plan.id, run.worker)
+            returned = give_back(session, plan.id, run.worker, run.stood)
             deltas.subtract(returned)
             deltas[SendStatus.PLANNED] += returned.total()
             add_counts(session, plan.id, deltas, run.worker)

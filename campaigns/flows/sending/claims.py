@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.audience.arms import WAITING
 from campaigns.core.db import rows
 from campaigns.flows.sending.counters import add_counts
+from campaigns.flows.sending.held_sends import OfHeld
 from campaigns.models import SendStatus
 
 
@@ -102,16 +103,17 @@ _EXTEND = """
     insert into worker_leases (worker, lease_until) values (%(worker)s, clock_timestamp() + %(lease)s)
     on conflict (worker) do update set lease_until = excluded.lease_until
 """
-_GIVE_BACK = """
+_GIVE_BACK = OfHeld(
+    """
     with held as (
-        select id, status from sends
-        where claimed_by = %(worker)s and campaign_id = %(campaign)s
-          and status in ('claimed', 'picked', 'written')
+        select id, status from sends s
+        where {held} and id = any(%(ids)s::bigint[]) and status in ('claimed', 'picked', 'written')
         for update
     )
     update sends s set status = 'planned', claimed_by = ''
-    from held where s.campaign_id = %(campaign)s and s.id = held.id returning held.status
+    from held where {held} and s.id = held.id returning held.status
 """
+)
 
 
 class Claims:
@@ -227,10 +229,12 @@ def extend_lease(session: Session, worker: str, lease: timedelta) -> None:
     rows(session, _EXTEND, {"worker": worker, "lease": lease})
 
 
-def give_back(session: Session, campaign_id: int, worker: str) -> Counter[SendStatus]:
-    """Plan anew what this worker holds of a campaign and has not begun to send; returns how many stood where.
+def give_back(session: Session, campaign_id: int, worker: str, ids: Collection[int]) -> Counter[SendStatus]:
+    """Plan anew what this worker holds of a batch, `ids`, and has not begun to send; returns how many stood where.
 
     The counters are the caller's to keep, together with whatever else it moves in this transaction.
     """
-    returned = rows(session, _GIVE_BACK, {"campaign": campaign_id, "worker": worker})
+    if not ids:
+        return Counter()
+    returned = _GIVE_BACK.rows(session, campaign_id, worker, ids)
     return Counter(SendStatus(status) for (status,) in returned)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.core.db import rows
 from campaigns.flows.sending.counters import shard_of
+from campaigns.flows.sending.held_sends import OfHeld
 from campaigns.models import SendStatus
 
 JUST_HELD = (SendStatus.CLAIMED, SendStatus.WRITTEN)
@@ -64,8 +65,7 @@ _MOVE = """
     from (select (e->>0)::bigint as id, e->>1 as status, e->>2 as reason, e->>3 as reply,
                  (e->>4)::timestamptz as sent_at, (e->>5)::timestamptz as not_before, (e->>6)::int as away
           from jsonb_array_elements(%(moves)s::jsonb) as e) as d
-    where s.campaign_id = %(campaign)s and s.id = d.id
-      and s.status = any(%(expected)s::text[]) and s.claimed_by = %(worker)s
+    where {held} and s.id = d.id and s.status = any(%(expected)s::text[])
     returning s.id
 """
 # What a person let be stays unknown. An answer that comes later may prove it sent or failed; nothing plans it
@@ -74,20 +74,23 @@ _LET_BE = """
     coalesce((select r.verdict from send_resolutions r where r.campaign_id = s.campaign_id and r.send_id = s.id
               order by r.id desc limit 1), '') = 'let_be'
 """
+_MOVE_HELD = OfHeld(_MOVE)
 # Of sends that were called uncertain meanwhile; apart, because what every batch asks need not look for that.
-_MOVE_LATE = _MOVE.replace("returning", f"and not (d.status = 'planned' and {_LET_BE})\n    returning")
+_MOVE_LATE = OfHeld(
+    _MOVE.replace("returning", f"and not (d.status = 'planned' and {_LET_BE})\n    returning")
+)
 # What allows a mail is the consent of this moment: since the audience was frozen it may have been withdrawn and
 # given anew. Where it was withdrawn since the third check, which is a statement before this one, nothing begins.
 # The day's count rides along, for SentToday: an index by which sends could be counted would cost every mail
 # far more than this costs a group of them.
-_BEGIN = """
+_BEGIN = OfHeld(
+    """
     with begun as (
         update sends s set status = 'sending', reason = '', attempts = s.attempts + 1,
             picks = e->1, copy_id = (e->>2)::bigint, not_before = null, intent_at = clock_timestamp(),
             consent_entry_id = c.entry_id
         from jsonb_array_elements(%(intents)s::jsonb) as e, consent_states c
-        where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint
-          and s.status in ('claimed', 'written') and s.claimed_by = %(worker)s
+        where {held} and s.id = (e->>0)::bigint and s.status in ('claimed', 'written')
           and c.customer_id = s.customer_id and c.purpose = 'marketing' and c.granted
         returning s.id
     ), counted as (
@@ -99,29 +102,33 @@ _BEGIN = """
     )
     select id from begun
 """
-_UNDO = f"""
+)
+_UNDO = OfHeld(
+    f"""
     with begun as (
         select id, status from sends s
-        where campaign_id = %(campaign)s and id = any(%(ids)s::bigint[]) and claimed_by = %(worker)s
+        where {{held}} and id = any(%(ids)s::bigint[])
           and (status = 'sending' or status = 'uncertain' and not {_LET_BE})
         for update
     )
     update sends s set status = 'planned', claimed_by = '', reason = '', attempts = greatest(0, s.attempts - 1)
-    from begun where s.campaign_id = %(campaign)s and s.id = begun.id returning begun.status
+    from begun where {{held}} and s.id = begun.id returning begun.status
 """
+)
 _RELEASE = """
     update sends set status = 'planned', claimed_by = ''
     where campaign_id = %(campaign)s and id = any(%(ids)s::bigint[])
 """
-_PARK = """
+_PARK = OfHeld(
+    """
     update sends s set status = %(status)s, picks = e->1, copy_id = (e->>2)::bigint, claimed_by = '',
         personal = (e->>3)::boolean, tracked = (e->>4)::boolean,
         cell_number = coalesce((e->>5)::bigint, s.cell_number)
     from jsonb_array_elements(%(tailored)s::jsonb) as e
-    where s.campaign_id = %(campaign)s and s.id = (e->>0)::bigint
-      and s.status in ('claimed', 'picked', 'written') and s.claimed_by = %(worker)s
+    where {held} and s.id = (e->>0)::bigint and s.status in ('claimed', 'picked', 'written')
     returning s.id
 """
+)
 
 
 def move(
@@ -138,28 +145,27 @@ def move(
     """
     if not moves:
         return set()
-    moved = rows(
+    statement = _MOVE_LATE if SendStatus.UNCERTAIN in expected else _MOVE_HELD
+    moved = statement.rows(
         session,
-        _MOVE_LATE if SendStatus.UNCERTAIN in expected else _MOVE,
-        {
-            "campaign": campaign_id,
-            "worker": worker,
-            "expected": [status.value for status in expected],
-            "moves": json.dumps(
+        campaign_id,
+        worker,
+        [m.send_id for m in moves],
+        expected=[status.value for status in expected],
+        moves=json.dumps(
+            [
                 [
-                    [
-                        m.send_id,
-                        m.status.value,
-                        m.reason,
-                        m.reply,
-                        _moment(m.sent_at),
-                        _moment(m.not_before),
-                        int(m.away),
-                    ]
-                    for m in moves
+                    m.send_id,
+                    m.status.value,
+                    m.reason,
+                    m.reply,
+                    _moment(m.sent_at),
+                    _moment(m.not_before),
+                    int(m.away),
                 ]
-            ),
-        },
+                for m in moves
+            ]
+        ),
     )
     return {row[0] for row in moved}
 
@@ -172,15 +178,13 @@ def begin(session: Session, campaign_id: int, worker: str, intents: Sequence[Int
     """
     if not intents:
         return set()
-    begun = rows(
+    begun = _BEGIN.rows(
         session,
-        _BEGIN,
-        {
-            "campaign": campaign_id,
-            "worker": worker,
-            "shard": shard_of(worker),
-            "intents": json.dumps([[i.send_id, i.picks, i.copy_id] for i in intents]),
-        },
+        campaign_id,
+        worker,
+        [i.send_id for i in intents],
+        shard=shard_of(worker),
+        intents=json.dumps([[i.send_id, i.picks, i.copy_id] for i in intents]),
     )
     return {row[0] for row in begun}
 
@@ -193,7 +197,7 @@ def undo(session: Session, campaign_id: int, worker: str, ids: Sequence[int]) ->
     """
     if not ids:
         return Counter()
-    undone = rows(session, _UNDO, {"campaign": campaign_id, "worker": worker, "ids": list(ids)})
+    undone = _UNDO.rows(session, campaign_id, worker, ids)
     return Counter(SendStatus(status) for (status,) in undone)
 
 
@@ -215,17 +219,15 @@ def park(
     """
     if not tailored:
         return set()
-    parked = rows(
+    parked = _PARK.rows(
         session,
-        _PARK,
-        {
-            "campaign": campaign_id,
-            "worker": worker,
-            "status": status.value,
-            "tailored": json.dumps(
-                [[p.send_id, p.picks, p.copy_id, p.personal, p.tracked, p.cell_number] for p in tailored]
-            ),
-        },
+        campaign_id,
+        worker,
+        [p.send_id for p in tailored],
+        status=status.value,
+        tailored=json.dumps(
+            [[p.send_id, p.picks, p.copy_id, p.personal, p.tracked, p.cell_number] for p in tailored]
+        ),
     )
     return {row[0] for row in parked}
 
