@@ -16,7 +16,7 @@ from campaigns.core.errors import BadInput
 
 # Titles, prices and pictures stand in thousands of mails. What is one customer's own is kept for as long, which
 # is one reason for keeping little.
-_MOST_KEPT = 4_000
+_MOST_KEPT = 1_500
 
 Constants = Mapping[str, str | Mapping[str, str]]
 

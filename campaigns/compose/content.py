@@ -205,7 +205,7 @@ def _title(text: str) -> str:
     return one_line(text)
 
 
-@lru_cache(maxsize=16_384)  # A day for each language: customers agreed in the course of many years.
+@lru_cache(maxsize=4096)  # A day for each language: customers agreed in the course of many years.
 def date_text(day: date, language: str) -> str:
     """A date in words of the language: `4 March 2025`, `4. März 2025`."""
     locale = _locale(language)

@@ -59,7 +59,7 @@ def first_foreign_letter(text: str) -> str:
     return next((c for c in _BEYOND_ASCII.findall(text) if is_foreign_letter(c)), "")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def fold(text: str) -> str:
     """`text` as the guard's patterns see it: compatibility forms resolved, lower case, without accents."""
     flat = unicodedata.normalize("NFKC", text).casefold()

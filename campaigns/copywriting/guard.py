@@ -317,7 +317,7 @@ def _description(product: ProductFacts) -> str:
     return clean(product.description, _MOST_QUOTED)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1024)
 def without(text: str, phrases: tuple[str, ...]) -> str:
     """`text` with a space for whatever belongs to one of the phrases, each as whole words.
 

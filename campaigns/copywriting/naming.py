@@ -28,7 +28,7 @@ _OCCASIONS = frozenset(_CAPITALISED.split())
 _TITLE_CASE = 0.75
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1024)
 def may_hold_names(text: str) -> bool:
     """Whether there are two capitalised words side by side, which most texts have not."""
     return bool(_SIDE_BY_SIDE.search(text))

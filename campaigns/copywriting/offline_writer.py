@@ -20,7 +20,7 @@ from campaigns.copywriting.written import Parts, WrittenCopy
 from campaigns.core.remembering import Remembered
 from campaigns.models.values import Copy, Pick
 
-_MOST_KEPT = 8192
+_MOST_KEPT = 512
 _TRIES = 4
 # Two variants of a cell must differ, and chance may give them the same words a few times over.
 _TRIES_BESIDE_SIBLINGS = 12

@@ -229,7 +229,7 @@ class CopyRequest:
 _canonical = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
-@lru_cache(maxsize=16_384)  # A part that is new is looked for, written and kept, each time by its key.
+@lru_cache(maxsize=512)  # A part that is new is looked for, written and kept, each time by its key.
 def _key(kind: str, model: str, *decides: Hashable) -> str:
     return _digest([kind, model, PROMPT_VERSION, *decides])
 

@@ -17,7 +17,7 @@ _LONGEST_ACRONYM = 4
 _LEAST_TOGETHER = 6
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1024)
 def may_shout(text: str) -> bool:
     """Whether two capitals follow one another, as in most texts they do not."""
     return bool(_CAPITALS.search(text))

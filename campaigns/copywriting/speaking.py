@@ -48,7 +48,7 @@ def tells_enough(text: str) -> bool:
     return len(_WORD.findall(text)) >= FEWEST_WORDS
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1024)
 def foreign_language(text: str, language: str) -> str:
     """The code of the language in which `text` is when that is surely not `language` (one of the four), else "".
 

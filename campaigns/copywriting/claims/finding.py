@@ -56,7 +56,7 @@ class Claim(NamedTuple):
     concept: str
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1024)
 def claims_in(text: str, language: str) -> tuple[Claim, ...]:
     """The claims in `text`, one of a family at most; placeholders count as data, not as claims."""
     # Nearly no claim goes over the end of a sentence, and sentences come again in other texts.
@@ -68,7 +68,7 @@ def claims_in(text: str, language: str) -> tuple[Claim, ...]:
     return ()
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1024)
 def _may_claim(sentence: str, language: str) -> bool:
     """Whether there is any claim in it: one search finds out that most texts claim nothing at all."""
     finders = (_any_claim(), _any_own_claim(language))

@@ -100,7 +100,8 @@ _KEEP_ARRANGED = """
 def parts_by_key(session: Session, keys: Sequence[str]) -> dict[str, Part]:
     """The parts that exist of those with these keys, without those that a person rejected."""
     found = rows(session, _BY_KEY, {"keys": list(keys)})
-    return {key: Part(number, copy_from(fields)) for key, number, fields in found}
+    same = {key: key for key in keys}  # Who asks has these strings already, and keeps them as long.
+    return {same[key]: Part(number, copy_from(fields)) for key, number, fields in found}
 
 
 def parts_by_number(session: Session, numbers: Collection[int]) -> dict[int, Copy]:
@@ -115,7 +116,8 @@ def keep_parts(session: Session, new: Mapping[str, NewPart]) -> dict[str, Part]:
     keys = sorted(new)
     written = json.dumps([new[key].row(key) for key in keys], ensure_ascii=False)
     added = rows(session, _KEEP, {"parts": written})
-    kept = {key: Part(number, new[key].copy) for key, number in added}
+    same = {key: key for key in keys}
+    kept = {same[key]: Part(number, new[key].copy) for key, number in added}
     others = [key for key in keys if key not in kept]
     return kept | parts_by_key(session, others) if others else kept
 

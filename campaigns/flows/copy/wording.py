@@ -66,6 +66,7 @@ class CopyShelf:
         self._offline = _Source(OFFLINE, offline.write)
         self._tokens = Tokens()
         self._keys: Remembered[Hashable, str] = Remembered(_MOST_KEPT)
+        self._commons: Remembered[Hashable, Hashable] = Remembered(_MOST_KEPT)
         self._read: Remembered[str, Part] = Remembered(_MOST_KEPT)
         self._by_number: Remembered[int, Copy] = Remembered(_MOST_KEPT)
         self._rejected: frozenset[str] = frozenset()
@@ -241,17 +242,20 @@ class CopyShelf:
         if model != OFFLINE and not request.in_parts:
             return PartKeys(_key_in_order(request, model))
         token, picks = self._tokens.of, request.picks
-        common = (
+        common: tuple[Any, ...] = (
             model, token(request.brief), request.language, request.stage, request.season, request.personal,
             request.variant, request.seed, request.detail,
         )  # fmt: skip
+        shared = self._commons.get(common)  # thousands of keys begin with one of a few dozens of these
+        if shared is None:
+            self._commons[common] = shared = common
         finer = request.shown_favourite, request.favourites, request.engagement, request.style, request.place
         shown = [(token(pick.product), pick.reason.kind) for pick in picks]
-        asked: Hashable = (common, finer, len(picks), *shown[:1])
+        asked: Hashable = (shared, finer, len(picks), *shown[:1])
         head = self._keys.get(asked) or self._key(asked, request, model, None)
         lines = []
         for one, pick in zip(shown, picks, strict=True):
-            asked = common, one
+            asked = shared, one
             line = self._keys.get(asked) or self._key(asked, request, model, pick)
             if line in self._rejected:
                 asked = (OFFLINE, *common[1:]), one

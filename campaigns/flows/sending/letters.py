@@ -25,7 +25,7 @@ from campaigns.opentime.slots.slots import SlotDefinition
 
 T = TypeVar("T")
 
-_MOST_KEPT = 20_000
+_MOST_KEPT = 3_000
 
 
 @dataclass(frozen=True, slots=True)
