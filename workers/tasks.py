@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from campaigns.core.idle_memory import give_back_idle_memory
 from workers.process import runtime
 
 
@@ -172,7 +173,9 @@ def make_reports() -> None:
 @shared_task(name="tailormail.judge_models")
 def judge_models() -> None:
     """See how well new models of the recommender foretell what is bought."""
-    runtime().model_judging.work()
+    if runtime().model_judging.work():
+        # The same process sends mails next, and takes little for that.
+        give_back_idle_memory()
 
 
 @shared_task(name="tailormail.train")
@@ -181,6 +184,7 @@ def train() -> None:
     here = runtime()
     if here.training.run().outcome != "nothing_new":
         here.model_judging.hint()
+        give_back_idle_memory()
 
 
 @shared_task(name="tailormail.troubles")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
 import resource
 import sys
 from pathlib import Path
 from types import TracebackType
 
 import psutil
+
+from campaigns.core.idle_memory import give_back_idle_memory
 
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 # proc(5): writing 5 resets the peak of the resident set.
@@ -33,7 +33,7 @@ class PeakMemory:
     taken: float = 0.0
 
     def __enter__(self) -> PeakMemory:
-        _give_back_what_lies_idle()
+        give_back_idle_memory()
         self._before = psutil.Process().memory_info().rss / _MEGABYTE
         with contextlib.suppress(OSError):
             _FORGET.write_text(_RESET_PEAK)
@@ -45,13 +45,6 @@ class PeakMemory:
         peak = _peak_megabytes()
         self.megabytes = round(peak, 1)
         self.taken = round(max(peak - self._before, 0.0), 1)
-
-
-def _give_back_what_lies_idle() -> None:
-    gc.collect()
-    # malloc_trim(3) is glibc's; elsewhere, idle memory stays where it is.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _peak_megabytes() -> float:
