@@ -17,6 +17,7 @@ from sqlalchemy import text
 from campaigns.core.crypto import CannotDecrypt, KeyRing
 from campaigns.core.db import Database
 from campaigns.core.embedded_postgres import postgres_programs
+from tests.libpq import libpq_url
 
 CONTEXTS = (
     "customers.email", "notices.email", "signups.email", "signups.first_name", "provider payload",
@@ -28,9 +29,8 @@ CONTEXTS = (
 
 def everything_in_postgres(db: Database, keyring: KeyRing) -> bytes:
     """pg_dump of all tables, then what the encrypted fields of all tables say."""
-    url = db.url.set(drivername="postgresql").render_as_string(hide_password=False)
     dump = subprocess.run(
-        [postgres_programs() / "pg_dump", "--data-only", "--column-inserts", url],
+        [postgres_programs() / "pg_dump", "--data-only", "--column-inserts", libpq_url(db)],
         capture_output=True,
         check=True,
     )

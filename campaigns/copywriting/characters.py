@@ -8,6 +8,9 @@ from functools import lru_cache
 
 from campaigns.core.characters import is_number
 
+TEXTS_KEPT = 1024
+"""Of so many texts it is remembered what a rule of the guard said: those of a batch are asked about again, while the
+texts of a whole campaign would take megabytes and hardly ever come again."""
 # All white space but the single plain space, which is already what it would become.
 _UNEVEN_SPACES = re.compile(r"\s{2,}|[^\S ]")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")

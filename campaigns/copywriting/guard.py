@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from campaigns.copywriting.characters import fold
+from campaigns.copywriting.characters import TEXTS_KEPT, fold
 from campaigns.copywriting.claims import Claim, claims_in, is_claimed_in_data
 from campaigns.copywriting.hiding import cannot_be_missing
 from campaigns.copywriting.lengths import LONGEST as LONGEST
@@ -317,7 +317,7 @@ def _description(product: ProductFacts) -> str:
     return clean(product.description, _MOST_QUOTED)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def without(text: str, phrases: tuple[str, ...]) -> str:
     """`text` with a space for whatever belongs to one of the phrases, each as whole words.
 

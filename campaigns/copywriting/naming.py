@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
-from campaigns.copywriting.characters import fold
+from campaigns.copywriting.characters import TEXTS_KEPT, fold
 
 CAPITALS_MEAN_NAMES = ("en", "fr", "es")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
@@ -28,7 +28,7 @@ _OCCASIONS = frozenset(_CAPITALISED.split())
 _TITLE_CASE = 0.75
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def may_hold_names(text: str) -> bool:
     """Whether there are two capitalised words side by side, which most texts have not."""
     return bool(_SIDE_BY_SIDE.search(text))

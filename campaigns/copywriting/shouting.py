@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from campaigns.copywriting.characters import fold
+from campaigns.copywriting.characters import TEXTS_KEPT, fold
 
 _WORD = re.compile(r"[^\W\d_]+")
 # "USB, GPS and LED" are three, and not one shout.
@@ -17,7 +17,7 @@ _LONGEST_ACRONYM = 4
 _LEAST_TOGETHER = 6
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def may_shout(text: str) -> bool:
     """Whether two capitals follow one another, as in most texts they do not."""
     return bool(_CAPITALS.search(text))

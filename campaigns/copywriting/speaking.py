@@ -12,6 +12,8 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from campaigns.copywriting.characters import TEXTS_KEPT
+
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
@@ -48,7 +50,7 @@ def tells_enough(text: str) -> bool:
     return len(_WORD.findall(text)) >= FEWEST_WORDS
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def foreign_language(text: str, language: str) -> str:
     """The code of the language in which `text` is when that is surely not `language` (one of the four), else "".
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from campaigns.copywriting.characters import first_foreign_letter, first_number, fold
+from campaigns.copywriting.characters import TEXTS_KEPT, first_foreign_letter, first_number, fold
 from campaigns.copywriting.claims import claims_in, words_of_acquaintance
 from campaigns.core.characters import is_forbidden
 
@@ -87,7 +87,7 @@ SAFETY_RULES: dict[str, Callable[[str, frozenset[str]], str]] = {
 }
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def safety_faults(text: str, known: frozenset[str]) -> tuple[Fault, ...]:
     """What makes `text` unsafe in a mail; `known` are the placeholders that may be used in it."""
     found = ((name, rule(text, known)) for name, rule in SAFETY_RULES.items())
@@ -99,14 +99,14 @@ def claim_faults(text: str, language: str) -> tuple[Fault, ...]:
     return tuple(Fault(c.rule, c.message) for c in claims_in(text, language) if c.concept in ("", "offer"))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def knows_the_reader(text: str, language: str) -> str:
     """Words that show knowledge of the customer, which takes consent to profiling."""
     words = words_of_acquaintance(text, language)
     return f"claims to know the reader ({words}), who has not agreed to profiling" if words else ""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def states_number(text: str) -> str:
     """Digits and number signs of any script, and Roman numerals, outside placeholders."""
     bare = PLACEHOLDER.sub("", text)
@@ -121,7 +121,7 @@ def spaces_letters(text: str) -> str:
     return f"spaces letters out ({found.group(0)}); write words" if found else ""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def mixes_scripts(text: str) -> str:
     """Letters of a script in which none of the supported languages is written."""
     found = first_foreign_letter(text)

@@ -14,6 +14,7 @@ from campaigns.core.db import Database, sqlalchemy_url
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.embedded_postgres import postgres_programs
 from campaigns.models import schema
+from tests.libpq import libpq_url
 
 _CONSENTS = """
 insert into customers (external_id) select 'C' || n from generate_series(1, 3) n;
@@ -46,10 +47,6 @@ def _program(name: str, *arguments: str) -> None:
     subprocess.run([postgres_programs() / name, *arguments], check=True, capture_output=True, timeout=120)
 
 
-def _libpq(database: Database) -> str:
-    return database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
 @pytest.mark.parametrize("how", ["everything", "data alone"])
 def test_a_restored_ledger_has_the_fingerprint_of_its_original(
     db: Database, other: Database, tmp_path: Path, how: str
@@ -60,17 +57,17 @@ def test_a_restored_ledger_has_the_fingerprint_of_its_original(
     assert original.whole and original.entries == 15
     dump, tables = str(tmp_path / "dump"), ("customers", "consent_entries", "consent_heads", "consent_states")
     if how == "everything":
-        _program("pg_dump", "--format=custom", f"--file={dump}", _libpq(db))
-        _program("pg_restore", f"--dbname={_libpq(other)}", "--exit-on-error", dump)
+        _program("pg_dump", "--format=custom", f"--file={dump}", libpq_url(db))
+        _program("pg_restore", f"--dbname={libpq_url(other)}", "--exit-on-error", dump)
     else:
         schema.upgrade(other)
         only = [f"--table={table}" for table in tables]
-        _program("pg_dump", "--format=custom", "--data-only", *only, f"--file={dump}", _libpq(db))
+        _program("pg_dump", "--format=custom", "--data-only", *only, f"--file={dump}", libpq_url(db))
         with pytest.raises(subprocess.CalledProcessError):
             _program(
-                "pg_restore", f"--dbname={_libpq(other)}", "--exit-on-error", "--single-transaction", dump
+                "pg_restore", f"--dbname={libpq_url(other)}", "--exit-on-error", "--single-transaction", dump
             )
-        _program("pg_restore", f"--dbname={_libpq(other)}", "--disable-triggers", "--exit-on-error", dump)
+        _program("pg_restore", f"--dbname={libpq_url(other)}", "--disable-triggers", "--exit-on-error", dump)
     with other.transaction() as session:
         assert verify(session) == original
         again = "insert into consent_entries (customer_id, purpose, action, at) values (1, 'profiling', 'granted', now())"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -76,3 +77,17 @@ def listen(database: Database) -> Heard:
 
     database.engine.dispose()
     return heard
+
+
+def prepare(connection: psycopg.Connection[Any], sql: str, literals: tuple[str, ...]) -> str:
+    """Prepare a statement under the name `asked`, as psycopg does with what repeats; returns what executes it."""
+    connection.execute(f"prepare asked as {sql}".encode())
+    return f"execute asked({', '.join(literals)})" if literals else "execute asked"
+
+
+def plan_of(connection: psycopg.Connection[Any], call: str, *options: str) -> dict[str, Any]:
+    """How PostgreSQL goes about it, as EXPLAIN tells with these options."""
+    told = f"explain ({', '.join([*options, 'format json'])}) {call}"
+    (found,) = connection.execute(told.encode()).fetchone() or ([],)
+    plan: dict[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return plan

@@ -7,7 +7,6 @@ executions (psycopg prepares what repeats).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +31,8 @@ from campaigns.flows.sending.sent_today import SentToday, domain_of
 from campaigns.models import Campaign, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.flows.flows_heard import listen
+from tests.flows.flows_heard import listen, plan_of, prepare
+from tests.libpq import libpq_url
 from tests.partitions import drop_extra_partitions
 from tests.shop import approved, record_opens
 
@@ -161,14 +161,11 @@ def ask_for_words(runtime: Runtime) -> None:
 
 def plans(connection: psycopg.Connection[Any], sql: str, literals: tuple[str, ...]) -> Iterator[Any]:
     """PostgreSQL's plan for these values, and the one that it settles on."""
-    connection.execute(f"prepare asked as {sql}".encode())
-    call = f"explain (format json) execute asked({', '.join(literals)})" if literals else (
-        "explain (format json) execute asked"
-    )  # fmt: skip
+    call = prepare(connection, sql, literals)
     for turn in range(7):
-        (found,) = connection.execute(call.encode()).fetchone() or ([],)
+        plan = plan_of(connection, call)
         if turn in (0, 6):
-            yield (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+            yield plan
     connection.execute("deallocate asked")
 
 
@@ -194,8 +191,7 @@ def test_no_hot_query_reads_a_big_table_from_end_to_end(big: Runtime) -> None:
     ):  # fmt: skip
         assert wanted in words, f"nothing was heard of {wanted}: this test no longer sees the hot path"
     bad = []
-    url = big.db.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(libpq_url(big.db), autocommit=True) as connection:
         for sql, literals in statements:
             for which, plan in zip(("first", "settled"), plans(connection, sql, literals), strict=True):
                 bad += [f"{which} plan reads all of {table}: {sql}" for table in sequential(plan)]
@@ -209,7 +205,6 @@ def test_the_listener_would_notice_a_sequential_scan(big: Runtime) -> None:
     with big.db.transaction() as session:
         session.execute(text("select count(*) from sends where smtp_reply = :words"), {"words": "it's 100%"})
     ((sql, literals),) = heard.values()
-    url = big.db.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(libpq_url(big.db), autocommit=True) as connection:
         found = {table for plan in plans(connection, sql, literals) for table in sequential(plan)}
     assert found == {"sends_p000000", "sends_p000001", "sends_p000002"}

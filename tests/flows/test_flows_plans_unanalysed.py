@@ -7,7 +7,6 @@ index by worker.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +20,8 @@ from campaigns.flows.sending.send_moves import Intent, Move, begin, move, undo
 from campaigns.models import SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
-from tests.flows.flows_heard import Heard, listen
+from tests.flows.flows_heard import Heard, listen, plan_of, prepare
+from tests.libpq import libpq_url
 from tests.shop import approved
 
 BULK = 20_000
@@ -63,20 +63,16 @@ def looked_at(plan: dict[str, Any]) -> float:
 def busiest(connection: psycopg.Connection[Any], sql: str, literals: tuple[str, ...], mode: str) -> float:
     """How many rows of sends this statement looks at, planned so; what it changes is undone."""
     connection.execute(f"set local plan_cache_mode = {mode}".encode())
-    connection.execute(f"prepare asked as {sql}".encode())
-    call = f"execute asked({', '.join(literals)})" if literals else "execute asked"
-    (found,) = connection.execute(f"explain (analyze, format json) {call}".encode()).fetchone() or ([],)
+    plan = plan_of(connection, prepare(connection, sql, literals), "analyze")
     connection.rollback()
     connection.execute(b"deallocate asked")
-    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
     return looked_at(plan)
 
 
 def far_looking(runtime: Runtime, heard: Heard) -> list[str]:
     """Those of these statements that look at a twentieth of the big campaign or more."""
-    url = runtime.db.url.set(drivername="postgresql").render_as_string(hide_password=False)
     found = []
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(libpq_url(runtime.db)) as connection:
         for sql, literals in heard.values():
             for mode in ("force_custom_plan", "force_generic_plan") if "sends" in sql else ():
                 seen = busiest(connection, sql, literals, mode)

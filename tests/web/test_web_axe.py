@@ -52,7 +52,7 @@ def signed_in_state(browser: Browser, origin: str, story: Story) -> dict[str, ob
     page.get_by_label("Your name").fill(NAME)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)
-    submit(page, "Open the console")
+    page.get_by_role("button", name="Open the console").click()
     page.wait_for_url(f"{origin}/console/")
     state = context.storage_state()
     context.close()

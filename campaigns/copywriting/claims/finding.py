@@ -6,7 +6,7 @@ import re
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from campaigns.copywriting.characters import fold
+from campaigns.copywriting.characters import TEXTS_KEPT, fold
 from campaigns.copywriting.claims.dates import CALENDAR, DEADLINE
 from campaigns.copywriting.claims.matching import Family, Finder, finders_of, first_claim
 from campaigns.copywriting.claims.numbers import NUMBER_IN_WORDS
@@ -56,7 +56,7 @@ class Claim(NamedTuple):
     concept: str
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def claims_in(text: str, language: str) -> tuple[Claim, ...]:
     """The claims in `text`, one of a family at most; placeholders count as data, not as claims."""
     # Nearly no claim goes over the end of a sentence, and sentences come again in other texts.
@@ -68,7 +68,7 @@ def claims_in(text: str, language: str) -> tuple[Claim, ...]:
     return ()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=TEXTS_KEPT)
 def _may_claim(sentence: str, language: str) -> bool:
     """Whether there is any claim in it: one search finds out that most texts claim nothing at all."""
     finders = (_any_claim(), _any_own_claim(language))

@@ -100,8 +100,9 @@ _KEEP_ARRANGED = """
 def parts_by_key(session: Session, keys: Sequence[str]) -> dict[str, Part]:
     """The parts that exist of those with these keys, without those that a person rejected."""
     found = rows(session, _BY_KEY, {"keys": list(keys)})
-    same = {key: key for key in keys}  # Who asks has these strings already, and keeps them as long.
-    return {same[key]: Part(number, copy_from(fields)) for key, number, fields in found}
+    by_key = {key: Part(number, copy_from(fields)) for key, number, fields in found}
+    # By the strings of whoever asks, who keeps them: each of thousands would be there twice.
+    return {key: by_key[key] for key in keys if key in by_key}
 
 
 def parts_by_number(session: Session, numbers: Collection[int]) -> dict[int, Copy]:
@@ -115,9 +116,8 @@ def keep_parts(session: Session, new: Mapping[str, NewPart]) -> dict[str, Part]:
     # In one order everywhere, so that two processes that add the same do not wait for each other in a circle.
     keys = sorted(new)
     written = json.dumps([new[key].row(key) for key in keys], ensure_ascii=False)
-    added = rows(session, _KEEP, {"parts": written})
-    same = {key: key for key in keys}
-    kept = {same[key]: Part(number, new[key].copy) for key, number in added}
+    added = dict(rows(session, _KEEP, {"parts": written}))
+    kept = {key: Part(added[key], new[key].copy) for key in keys if key in added}
     others = [key for key in keys if key not in kept]
     return kept | parts_by_key(session, others) if others else kept
 
