@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 import click
@@ -12,12 +10,15 @@ import click
 from campaigns.commands.output import as_json, show_pairs, show_table
 from campaigns.commands.parts import hint_workers, settings_in_force
 from campaigns.commands.serve import welcome
+from campaigns.core.errors import NotConfigured
+from campaigns.core.ports import HeldPort, PortTaken, hold_port
 from campaigns.core.settings import Settings
 from campaigns.demo.story import Story
 from campaigns.demo.summary import Summary
 from campaigns.runtime import Runtime
 from campaigns.supervisor import Supervisor, scheduler, web, worker
 
+_HOST = "127.0.0.1"
 # Sample customers are nobody's, and their mail goes nowhere: whatever relay, model or weather service is set.
 _UNSET = {
     "smtp_url": "TAILORMAIL_SMTP_URL",
@@ -36,7 +37,10 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
         TailormailError: the demo cannot be played here; says why.
     """
     began = time.perf_counter()
-    settings = _demo_settings(settings_in_force())
+    given = settings_in_force()
+    # From now on: two demos that start together would both find the same port free.
+    port = _hold_port(given)
+    settings = _demo_settings(given, port)
     runtime = Runtime(settings)
     environment = {**dict.fromkeys(_UNSET.values(), ""), "TAILORMAIL_PUBLIC_URL": settings.public_url}
     supervisor = Supervisor(settings, environment, settings.folder / "logs", runtime.keep_servers)
@@ -50,8 +54,7 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
         story.refuse_a_real_shop()
         files = story.write_shop()
         with supervisor.stopping_on_signals():
-            port = urlsplit(settings.public_url).port or 8025
-            supervisor.start(worker(settings), scheduler(settings), web("127.0.0.1", port))
+            supervisor.start(worker(settings), scheduler(settings), web(_HOST, port.number))
             summary = story.play(files)
             story.stages["total"] = summary.stages["total"] = round(time.perf_counter() - began, 2)
             _tell(summary, json_)
@@ -61,25 +64,27 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
                 click.echo("stopping ...", err=True)
     finally:
         runtime.close()
+        port.close()
     return 1 if summary.faults else 0
 
 
-def _demo_settings(settings: Settings) -> Settings:
-    """The same with captured mail, the offline writer, the sample's weather, and a port that is free."""
-    url = settings.public_url
-    if "public_url" not in settings.model_fields_set:
-        url = f"http://127.0.0.1:{_free_port(urlsplit(url).port or 8025)}"
+def _hold_port(settings: Settings) -> HeldPort:
+    """The port that the settings name; where they name none, the usual one or any that is free."""
+    usual = urlsplit(settings.public_url).port or 8025
+    try:
+        return hold_port(_HOST, usual)
+    except PortTaken as taken:
+        if "public_url" in settings.model_fields_set:
+            raise NotConfigured(f"{taken.message}; name another one in TAILORMAIL_PUBLIC_URL") from taken
+        return hold_port(_HOST, 0)
+
+
+def _demo_settings(settings: Settings, port: HeldPort) -> Settings:
+    """The same with captured mail, the offline writer, the sample's weather, and links that lead here."""
+    url = (
+        settings.public_url if "public_url" in settings.model_fields_set else f"http://{_HOST}:{port.number}"
+    )
     return settings.model_copy(update={**dict.fromkeys(_UNSET), "public_url": url})
-
-
-def _free_port(first: int) -> int:
-    # Not the next one in order: two demos that start together would both find that free.
-    for port in (first, 0):
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    return first
 
 
 def _tell(summary: Summary, json_: bool) -> None:

@@ -10,38 +10,50 @@ import click
 import requests
 
 from campaigns.commands.parts import settings_in_force
+from campaigns.core.errors import NotConfigured
+from campaigns.core.ports import HeldPort, PortTaken, hold_port
 from campaigns.runtime import Runtime
 from campaigns.supervisor import Supervisor, receivers, scheduler, web, worker
 
 _PATIENCE_SECONDS = 30.0
+# So long the web part of a `serve` that was killed may take to end.
+_PORT_SECONDS = 10.0
 
 
 def run_services(host: str, port: int | None, workers: int, inbound_port: int) -> None:
     """Run until SIGTERM or Ctrl-C.
 
     Raises:
-        NotConfigured: a service does not start, or the schema is another one.
+        NotConfigured: a service does not start, its port is taken, or the schema is another one.
     """
     settings = settings_in_force(quiet=False)
     if port and "public_url" not in settings.model_fields_set:
         # Links must lead where we listen; behind a proxy, TAILORMAIL_PUBLIC_URL says so.
         settings = settings.model_copy(update={"public_url": f"http://{host}:{port}"})
+    held = _hold_port(host, port or urlsplit(settings.public_url).port or 8025)
     runtime = Runtime(settings)
     supervisor = Supervisor(
         settings, {"TAILORMAIL_PUBLIC_URL": settings.public_url}, keep=runtime.keep_servers
     )
     try:
         runtime.start()
-        port = port or urlsplit(settings.public_url).port or 8025
         with supervisor.stopping_on_signals():
-            supervisor.start(web(host, port), worker(settings, workers), scheduler(settings))
+            supervisor.start(web(host, held.number), worker(settings, workers), scheduler(settings))
             supervisor.start(*receivers(settings, host, inbound_port))
-            wait_for_web(f"http://{host}:{port}", supervisor)
+            wait_for_web(f"http://{host}:{held.number}", supervisor)
             welcome(runtime)
             supervisor.run_until_stopped()
             click.echo("stopping ...", err=True)
     finally:
         runtime.close()
+        held.close()
+
+
+def _hold_port(host: str, port: int) -> HeldPort:
+    try:
+        return hold_port(host, port, _PORT_SECONDS)
+    except PortTaken as taken:
+        raise NotConfigured(f"{taken.message}; end that one, or choose another port with --port") from taken
 
 
 def wait_for_web(url: str, supervisor: Supervisor) -> None:

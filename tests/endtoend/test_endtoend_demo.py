@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
 
+from campaigns.core.ports import PortTaken, hold_port
 from tests.endtoend.conftest import Command
 
 KEYS = {
@@ -45,7 +47,11 @@ def test_the_demo_adds_up_after_a_kill_and_again(command: Command) -> None:
     first.kill()
     first.wait()
 
-    told = command.json("demo", "--customers", "400", "--no-serve")
+    # Whoever serves at the usual port, this test or a developer: the demo goes elsewhere.
+    with ExitStack() as holding:
+        with suppress(PortTaken):
+            holding.callback(hold_port("127.0.0.1", 8025).close)
+        told = command.json("demo", "--customers", "400", "--no-serve")
     assert told.keys() >= KEYS
     assert told["adds_up"] is True
     assert told["customers"] == 400
@@ -72,3 +78,21 @@ def test_the_demo_keeps_away_from_a_real_shop(command: Command) -> None:
     refused = command.run("demo", "--customers", "50", "--no-serve", expect=1)
     assert "not the sample's" in refused.stderr
     assert "TAILORMAIL_DATA_DIR" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mend"),
+    [
+        (("demo", "--customers", "50", "--no-serve"), "name another one in TAILORMAIL_PUBLIC_URL"),
+        (("serve",), "end that one, or choose another port with --port"),
+    ],
+)
+def test_two_shops_are_never_served_on_one_port(
+    command: Command, arguments: tuple[str, ...], mend: str
+) -> None:
+    held = hold_port("127.0.0.1", 0)
+    command.environment["TAILORMAIL_PUBLIC_URL"] = f"http://127.0.0.1:{held.number}"
+    refused = command.run(*arguments, expect=1)
+    held.close()
+    assert f"port {held.number} of 127.0.0.1 is in use by another program; {mend}" in refused.stderr
+    assert not command.folder.exists(), "nothing was begun"
