@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Customer, Product
+from campaigns.models import Customer, OrderLine, Product
 from campaigns.recommend.bulk import read_columns
 from campaigns.recommend.poisoning import line_weights
 from campaigns.recommend.sparserows import column_sums, from_cells, ones_at
@@ -28,6 +28,7 @@ _LINES = """
            (extract(epoch from l.ordered_at) / 86400)::float8 as day, l.quantity - l.returned as quantity
     from order_lines l join customers c on c.id = l.customer_id and c.erased_at is null
     where l.quantity > l.returned and l.ordered_at < coalesce(%(until)s::timestamptz, 'infinity')
+        and (%(share)s::int is null or hashint8(c.id) & 1023 < %(share)s)
 """
 _LINE_COLUMNS = {"customer_id": "i8", "product_id": "i8", "order_key": "i8", "day": "f8", "quantity": "i4"}
 # Who never ordered is not read. Of an address only its domain's keyed hash is known here, as a number.
@@ -36,6 +37,7 @@ _CUSTOMERS = """
            coalesce(hashtextextended(encode(c.email_domain_hmac, 'hex'), 0), 0) as block
     from customers c
     where c.erased_at is null and exists (select from order_lines l where l.customer_id = c.id)
+        and (%(share)s::int is null or hashint8(c.id) & 1023 < %(share)s)
     order by c.id
 """
 _CUSTOMER_COLUMNS = {"id": "i8", "country": "i4", "block": "i8"}
@@ -107,6 +109,8 @@ class Interactions:
 
     def lines(self, chosen: NDArray[np.bool_]) -> Interactions:
         """Only the lines where `chosen` (L,) is true; customers and products keep their positions."""
+        if chosen.all():
+            return self  # nobody changes the arrays, and those of a large shop are some hundred megabytes
         return replace(
             self,
             customer=self.customer[chosen],
@@ -151,17 +155,29 @@ def days_since_epoch(moment: datetime) -> float:
     return moment.astimezone(UTC).timestamp() / 86400
 
 
-def load_interactions(session: Session, until: datetime | None = None) -> Interactions:
+def share_within(session: Session, most: int) -> int | None:
+    """Of 1,024 customers how many have about `most` lines together; None where all have no more."""
+    lines = session.scalar(select(func.count()).select_from(OrderLine)) or 0
+    return None if lines <= most else max(1, 1024 * most // lines)
+
+
+def load_interactions(
+    session: Session, until: datetime | None = None, share: int | None = None
+) -> Interactions:
     """All orders (before `until`) of customers who were not erased, and the whole catalogue.
 
     Lines that look as if they were to push a product weigh less; see poisoning.py.
+
+    Args:
+        share: of 1,024 customers so many, always the same ones; None for all (see `share_within`).
     """
-    lines = read_columns(session, _LINES, {"until": until}, _LINE_COLUMNS)
+    lines = read_columns(session, _LINES, {"until": until, "share": share}, _LINE_COLUMNS)
     homes = sorted(session.scalars(select(Customer.country).where(Customer.country != "").distinct()))
-    who = read_columns(session, _CUSTOMERS, {"countries": homes}, _CUSTOMER_COLUMNS)
+    who = read_columns(session, _CUSTOMERS, {"countries": homes, "share": share}, _CUSTOMER_COLUMNS)
     names = np.array(["", *homes])[who["country"]]
-    # Who was erased between the two statements is in the first one only.
-    lines = lines[np.isin(lines["customer_id"], who["id"])]
+    known = np.isin(lines["customer_id"], who["id"])
+    if not known.all():  # who was erased between the two statements is in the first one only
+        lines = lines[known]
     customer = np.searchsorted(who["id"], lines["customer_id"])
     _, product = np.unique(lines["product_id"], return_inverse=True)
     return Interactions.from_arrays(

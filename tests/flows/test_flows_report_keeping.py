@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from campaigns.core.clock import FixedClock
 from campaigns.core.errors import BadInput, NotFound
 from campaigns.flows.customers.retention import Retention
+from campaigns.flows.reports.model_judging import ModelJudging
 from campaigns.models import AuditEntry, KeptReport, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
@@ -217,6 +218,19 @@ class TestJudging:
         assert second.model_id > first.model_id
         assert second.changes and second.changes["overlap"] == 1.0, "the same orders make the same lists"
         assert (second.changes["rises"], second.changes["falls"]) == ([], [])
+
+    def test_a_large_shop_is_judged_on_a_sample_of_its_customers(self, bought: Runtime) -> None:
+        bought.training.run()
+        with bought.db.transaction() as session:
+            lines = session.scalar(text("select count(*) from order_lines"))
+        some = ModelJudging(bought.db, bought.clock, bought.jobs, most_lines=lines * 2 // 3)
+        assert some.work() == 1
+        [judged] = some.judged()
+        every = bought.model_judging.judge(judged.model_id).evaluation
+        assert judged.evaluation and judged.evaluation["sampled"] is True
+        assert every and every["sampled"] is False
+        told = judged.evaluation["lines_before"] / every["lines_before"]
+        assert told == pytest.approx(2 / 3, abs=0.15)
 
     def test_what_is_bought_more_rises(self, bought: Runtime) -> None:
         bought.training.run(anew=True)

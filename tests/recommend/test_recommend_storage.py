@@ -13,7 +13,8 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.models import Customer, OrderLine, Product, RecommenderModelRow
-from campaigns.recommend.interactions import load_interactions
+from campaigns.recommend import bulk
+from campaigns.recommend.interactions import load_interactions, share_within
 from campaigns.recommend.model import train
 from campaigns.recommend.recommender import Recommender
 from campaigns.recommend.storage import load_active, load_catalogue, load_histories
@@ -73,6 +74,41 @@ def test_until_leaves_later_orders_out(session: Session) -> None:
     moment = TODAY - timedelta(days=60)
     expected = sum(ago > 60 for _, _, ago in outdoor_lines())
     assert len(load_interactions(session, until=moment).day) == expected
+
+
+def test_a_sample_has_all_lines_of_some_customers_and_always_the_same(session: Session) -> None:
+    fill(session)
+    every, few = load_interactions(session), load_interactions(session, share=300)
+    again = load_interactions(session, share=300)
+    assert 0 < len(few.customer_ids) < len(every.customer_ids) / 2
+    np.testing.assert_array_equal(few.customer_ids, again.customer_ids)
+    theirs = every.lines(np.isin(every.customer_ids[every.customer], few.customer_ids))
+    np.testing.assert_array_equal(np.sort(few.day), np.sort(theirs.day))
+    assert set(few.customer_ids) < set(load_interactions(session, share=600).customer_ids)
+    assert len(load_interactions(session, share=1024).day) == len(every.day)
+
+
+def test_of_a_small_shop_no_sample_is_needed(session: Session) -> None:
+    lines = len(outdoor_lines())
+    fill(session)
+    assert share_within(session, lines) is None
+    assert share_within(session, lines // 2) == pytest.approx(512, abs=1)
+    assert share_within(session, 0) == 1, "never nobody"
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 1000, 4096])
+def test_rows_are_the_same_however_they_arrive(
+    session: Session, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    # Longer than a block of the protocol, so that rows begin in one and end in the next.
+    query = "select n::int8 as n, mod(n, 7)::int4 as rest, n / 8.0::float8 as eighth from generate_series(0, %(most)s) n"
+    monkeypatch.setattr(bulk, "_AT_ONCE_BYTES", at_once)
+    rows = bulk.read_columns(session, query, {"most": 5000}, {"n": "i8", "rest": "i4", "eighth": "f8"})
+    n = np.arange(5001)
+    for name, expected in (("n", n), ("rest", n % 7), ("eighth", n / 8)):
+        np.testing.assert_array_equal(rows[name], expected)
+    none = bulk.read_columns(session, query, {"most": -1}, {"n": "i8", "rest": "i4", "eighth": "f8"})
+    assert len(none) == 0 and none.dtype.names == ("n", "rest", "eighth")
 
 
 def test_an_erased_customer_teaches_nothing(session: Session) -> None:
