@@ -14,6 +14,9 @@ demo: $(VENV)/.installed  ## the whole story on a sample shop; ARGS="--no-serve 
 # they often wait for something.
 PROCESSES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -ge 4 ] && echo 4 || echo $$((n + 1)))
 
+# Without the marks under expressions in tracebacks: they are worked out by the compiler, and CPython 3.11.7 breaks down
+# ("AST constructor recursion depth mismatch") where a thread prints a traceback while another one compiles.
+test: export PYTHONNODEBUGRANGES = 1
 test: $(VENV)/.installed-dev  ## all tests, in two to four processes with servers of their own
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 

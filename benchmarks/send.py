@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -70,7 +71,12 @@ def main() -> None:
     parser.add_argument(
         "--customers", type=int, nargs="+", default=[20_000], help="sizes, one after the other"
     )
-    parser.add_argument("--processes", type=int, default=2, help="of workers, and of the floor")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=(os.cpu_count() or 1) + 1,
+        help="of workers, and of the floors; default: one more than cores, because workers wait for commits",
+    )
     parser.add_argument("--floor-seconds", type=float, default=5.0)
     options = parser.parse_args()
     configure_logging("ERROR")

@@ -30,7 +30,7 @@ from campaigns.models.values import Copy, Pick
 
 K = TypeVar("K", bound=Hashable)
 
-_MOST_KEPT = 20_000
+_MOST_KEPT = 10_000
 
 
 class Worded(NamedTuple):
