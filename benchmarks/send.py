@@ -2,8 +2,9 @@
 
 The floors and the real thing run in turn, on the same machine, into the same sink, by the same number of
 processes. A floor fills the same compiled template with ready data, signs with the same key and sends over
-one connection each, and records nothing: plainly as Jinja does, or prepared as the engine does. The real thing is a campaign: Celery workers, picks from a trained
-model, copy by cell, consent checked three times, every state on disk.
+one connection each, and records nothing: plainly as Jinja does, or prepared as the engine does. The real thing
+is a campaign: Celery workers, picks from a trained model, copy by cell, consent checked three times, every state
+on disk.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from workers.broker import QUEUES
 
 log = get_logger(__name__)
 
-_GRACE_SECONDS = 12.0
+GRACE_SECONDS = 12.0
+"""So long the services have to finish what they are at, before they are ended."""
 _CRASH_LOOP = 5
 _KEEP_SECONDS = 2.0
 _PR_SET_PDEATHSIG = 1
@@ -139,7 +140,7 @@ class Supervisor:
         running = [s.process for s in reversed(self._services) if s.process and s.process.poll() is None]
         for process in running:
             process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE_SECONDS
+        deadline = time.monotonic() + GRACE_SECONDS
         for process in running:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))

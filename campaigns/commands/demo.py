@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import urlsplit
 
 import click
 
 from campaigns.commands.output import as_json, show_pairs, show_table
 from campaigns.commands.parts import hint_workers, settings_in_force
 from campaigns.commands.serve import welcome
-from campaigns.core.errors import NotConfigured
-from campaigns.core.ports import HeldPort, PortTaken, hold_port
+from campaigns.commands.served_port import port_told, that_or_any_port, that_port
+from campaigns.core.ports import HeldPort
 from campaigns.core.settings import Settings
 from campaigns.demo.story import Story
 from campaigns.demo.summary import Summary
@@ -39,8 +38,8 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
     began = time.perf_counter()
     given = settings_in_force()
     # From now on: two demos that start together would both find the same port free.
-    port = _hold_port(given)
-    settings = _demo_settings(given, port)
+    port = port_of_demo(given)
+    settings = demo_settings(given, port)
     runtime = Runtime(settings)
     environment = {**dict.fromkeys(_UNSET.values(), ""), "TAILORMAIL_PUBLIC_URL": settings.public_url}
     supervisor = Supervisor(settings, environment, settings.folder / "logs", runtime.keep_servers)
@@ -68,18 +67,14 @@ def run_demo(customers: int, serve: bool, json_: bool) -> int:
     return 1 if summary.faults else 0
 
 
-def _hold_port(settings: Settings) -> HeldPort:
+def port_of_demo(settings: Settings) -> HeldPort:
     """The port that the settings name; where they name none, the usual one or any that is free."""
-    usual = urlsplit(settings.public_url).port or 8025
-    try:
-        return hold_port(_HOST, usual)
-    except PortTaken as taken:
-        if "public_url" in settings.model_fields_set:
-            raise NotConfigured(f"{taken.message}; name another one in TAILORMAIL_PUBLIC_URL") from taken
-        return hold_port(_HOST, 0)
+    if "public_url" in settings.model_fields_set:
+        return that_port(_HOST, port_told(settings), "name another one in TAILORMAIL_PUBLIC_URL")
+    return that_or_any_port(_HOST, port_told(settings))
 
 
-def _demo_settings(settings: Settings, port: HeldPort) -> Settings:
+def demo_settings(settings: Settings, port: HeldPort) -> Settings:
     """The same with captured mail, the offline writer, the sample's weather, and links that lead here."""
     url = (
         settings.public_url if "public_url" in settings.model_fields_set else f"http://{_HOST}:{port.number}"

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 import click
 import requests
 
 from campaigns.commands.parts import settings_in_force
-from campaigns.core.errors import NotConfigured
-from campaigns.core.ports import HeldPort, PortTaken, hold_port
+from campaigns.commands.served_port import port_told, that_port
 from campaigns.runtime import Runtime
 from campaigns.supervisor import Supervisor, receivers, scheduler, web, worker
 
 _PATIENCE_SECONDS = 30.0
-# So long the web part of a `serve` that was killed may take to end.
-_PORT_SECONDS = 10.0
 
 
 def run_services(host: str, port: int | None, workers: int, inbound_port: int) -> None:
@@ -30,7 +26,7 @@ def run_services(host: str, port: int | None, workers: int, inbound_port: int) -
     if port and "public_url" not in settings.model_fields_set:
         # Links must lead where we listen; behind a proxy, TAILORMAIL_PUBLIC_URL says so.
         settings = settings.model_copy(update={"public_url": f"http://{host}:{port}"})
-    held = _hold_port(host, port or urlsplit(settings.public_url).port or 8025)
+    held = that_port(host, port or port_told(settings), "end that one, or choose another port with --port")
     runtime = Runtime(settings)
     supervisor = Supervisor(
         settings, {"TAILORMAIL_PUBLIC_URL": settings.public_url}, keep=runtime.keep_servers
@@ -47,13 +43,6 @@ def run_services(host: str, port: int | None, workers: int, inbound_port: int) -
     finally:
         runtime.close()
         held.close()
-
-
-def _hold_port(host: str, port: int) -> HeldPort:
-    try:
-        return hold_port(host, port, _PORT_SECONDS)
-    except PortTaken as taken:
-        raise NotConfigured(f"{taken.message}; end that one, or choose another port with --port") from taken
 
 
 def wait_for_web(url: str, supervisor: Supervisor) -> None:

@@ -41,7 +41,7 @@ def read_columns(
         cursor.copy(f"copy ({query}) to stdout (format binary)", parameters) as copy,
     ):
         parts = [_told(rows, told) for rows in _rows_of(copy, row)]
-    return np.concatenate(parts) if parts else np.empty(0, told)
+    return np.concatenate(parts)
 
 
 def _rows_of(blocks: Iterable[bytes | bytearray | memoryview], row: np.dtype[Any]) -> Iterator[NDArray[Any]]:

@@ -20,6 +20,8 @@ from campaigns.recommend.sparserows import column_sums, from_cells, ones_at
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+# Of so many customers it is told how many are in a sample; one less is the mask in the queries.
+_SHARES = 1024
 # Numbered orders keep their numbers: of two orders at one moment the larger is the later one.
 _LINES = """
     select l.customer_id, l.product_id,
@@ -158,7 +160,7 @@ def days_since_epoch(moment: datetime) -> float:
 def share_within(session: Session, most: int) -> int | None:
     """Of 1,024 customers how many have about `most` lines together; None where all have no more."""
     lines = session.scalar(select(func.count()).select_from(OrderLine)) or 0
-    return None if lines <= most else max(1, 1024 * most // lines)
+    return None if lines <= most else max(1, _SHARES * most // lines)
 
 
 def load_interactions(
@@ -187,7 +189,9 @@ def load_interactions(
         lines["order_key"],
         lines["day"],
         lines["quantity"].astype(np.int64),
-        weight=line_weights(customer, product, lines["day"], who["block"]),
+        weight=line_weights(
+            customer, product, lines["day"], who["block"], 1.0 if share is None else share / _SHARES
+        ),
         countries=dict(zip(who["id"].tolist(), names.tolist(), strict=True)),
     )
 

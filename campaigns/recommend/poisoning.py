@@ -30,13 +30,15 @@ _USUAL_FACTOR, _USUAL_EXTRA, _MOST_NEW = 1.5, 0.05, 0.95
 _BIN_LEAST = 20
 
 
-def line_weights(customer: Ints, product: Ints, day: Floats, block: Ints) -> Floats:
+def line_weights(customer: Ints, product: Ints, day: Floats, block: Ints, share: float = 1.0) -> Floats:
     """How much each order line counts, more than 0 and at most 1.
 
     Args:
         customer, product: (L,) positions of the customer and the product, from 0.
         day: (L,) days since 1970.
         block: (U,) a number for what the customer's address shares with others (its domain); 0 for none.
+        share: of the shop's customers the share that these are. In a sample as much less of a group is nothing, but
+            nobody is a group alone.
 
     Returns:
         (L,) the least of what three looks allow: a customer's day, an address block, a burst of new customers.
@@ -44,8 +46,11 @@ def line_weights(customer: Ints, product: Ints, day: Floats, block: Ints) -> Flo
     if not len(customer):
         return np.ones(0)
     established = _established(customer, day, len(block))
-    weight = np.minimum(_of_days(customer, product, day), _of_blocks(customer, product, block, established))
-    return np.minimum(weight, _of_bursts(customer, product, day, established))
+    free = max(1.0, _FREE * share)
+    weight = np.minimum(
+        _of_days(customer, product, day), _of_blocks(customer, product, block, established, free)
+    )
+    return np.minimum(weight, _of_bursts(customer, product, day, established, free))
 
 
 def _established(customer: Ints, day: Floats, customers: int) -> NDArray[np.bool_]:
@@ -65,7 +70,9 @@ def _of_days(customer: Ints, product: Ints, day: Floats) -> Floats:
     return np.asarray(np.minimum(1, most / counts))[of_line]
 
 
-def _of_blocks(customer: Ints, product: Ints, block: Ints, established: NDArray[np.bool_]) -> Floats:
+def _of_blocks(
+    customer: Ints, product: Ints, block: Ints, established: NDArray[np.bool_], free: float
+) -> Floats:
     """Buyers of one address block count like as many as that block has of the shop's established customers."""
     _, code = np.unique(block, return_inverse=True)
     ordinary = np.bincount(code[established], minlength=int(code.max(initial=0)) + 1)
@@ -76,13 +83,15 @@ def _of_blocks(customer: Ints, product: Ints, block: Ints, established: NDArray[
     groups, of_buyer = _numbered(bought, code[buyer])
     together = np.bincount(of_buyer)
     buyers = np.bincount(bought)
-    allowed = _FREE + _BLOCK_SLACK * share[groups[1]] * buyers[groups[0]]
+    allowed = free + _BLOCK_SLACK * share[groups[1]] * buyers[groups[0]]
     weight = np.asarray(np.minimum(1, allowed / together))[of_buyer]
     weight[block[buyer] == 0] = 1
     return weight[of_line]
 
 
-def _of_bursts(customer: Ints, product: Ints, day: Floats, established: NDArray[np.bool_]) -> Floats:
+def _of_bursts(
+    customer: Ints, product: Ints, day: Floats, established: NDArray[np.bool_], free: float
+) -> Floats:
     """New customers who all buy one product within days count like those whom that product would usually bring.
 
     In a sale established customers buy as well, and other products bring new customers too: then more are usual.
@@ -98,7 +107,7 @@ def _of_bursts(customer: Ints, product: Ints, day: Floats, established: NDArray[
     spell_of = np.zeros(len(bought), np.int64)
     spell_of[of_cell] = when
     usual = _usual_share(new, known, spell_of)
-    allowed = _FREE + _BURST_SLACK * usual / (1 - usual) * (known + 1)
+    allowed = free + _BURST_SLACK * usual / (1 - usual) * (known + 1)
     weight = np.where(is_new, np.minimum(1, allowed / np.maximum(new, 1))[of_cell], 1.0)
     return np.asarray(weight[of_line])
 

@@ -41,6 +41,29 @@ def test_a_port_is_held_by_one_alone_until_it_lets_go(held: HeldPort) -> None:
     hold_port(HERE, held.number).close()
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost", "::", "::1", "127.0.0.2"])
+def test_a_port_is_held_whatever_address_is_asked_for(held: HeldPort, host: str) -> None:
+    with pytest.raises(PortTaken):
+        hold_port(host, held.number)
+    held.close()
+    hold_port(host, held.number).close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no sockets for IPv4 and IPv6")
+def test_all_addresses_are_those_of_ipv4_too() -> None:
+    with sharing_listener(0) as listener, pytest.raises(PortTaken):
+        hold_port("::", listener.getsockname()[1])
+
+
+def test_who_is_refused_is_not_in_the_way_of_the_holders_server(
+    held: HeldPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it tried by listening first, the holder's server could not begin at that moment."""
+    monkeypatch.setattr(socket, "create_server", lambda *_, **__: pytest.fail("it listened"))
+    with pytest.raises(PortTaken):
+        hold_port(HERE, held.number)
+
+
 def test_each_who_asks_for_any_port_gets_another() -> None:
     several = [hold_port(HERE, 0) for _ in range(20)]
     assert len({held.number for held in several}) == 20

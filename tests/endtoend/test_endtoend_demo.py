@@ -8,7 +8,10 @@ from contextlib import ExitStack, suppress
 import psutil
 import pytest
 
+from campaigns.commands.demo import demo_settings, port_of_demo
+from campaigns.commands.served_port import USUAL_PORT
 from campaigns.core.ports import PortTaken, hold_port
+from campaigns.core.settings import Settings
 from tests.endtoend.conftest import Command
 
 KEYS = {
@@ -47,11 +50,7 @@ def test_the_demo_adds_up_after_a_kill_and_again(command: Command) -> None:
     first.kill()
     first.wait()
 
-    # Whoever serves at the usual port, this test or a developer: the demo goes elsewhere.
-    with ExitStack() as holding:
-        with suppress(PortTaken):
-            holding.callback(hold_port("127.0.0.1", 8025).close)
-        told = command.json("demo", "--customers", "400", "--no-serve")
+    told = command.json("demo", "--customers", "400", "--no-serve")
     assert told.keys() >= KEYS
     assert told["adds_up"] is True
     assert told["customers"] == 400
@@ -80,6 +79,21 @@ def test_the_demo_keeps_away_from_a_real_shop(command: Command) -> None:
     assert "TAILORMAIL_DATA_DIR" in refused.stderr
 
 
+def test_a_demo_serves_where_nobody_else_does() -> None:
+    # Whoever has the usual port, this test or a developer: the demo goes elsewhere.
+    with ExitStack() as holding:
+        with suppress(PortTaken):
+            holding.callback(hold_port("127.0.0.1", USUAL_PORT).close)
+        own = port_of_demo(Settings())
+        holding.callback(own.close)
+        told = demo_settings(Settings(), own)
+        assert own.number != USUAL_PORT
+        assert told.public_url == f"http://127.0.0.1:{own.number}"
+        other = port_of_demo(Settings())
+        holding.callback(other.close)
+        assert other.number not in (USUAL_PORT, own.number)
+
+
 @pytest.mark.parametrize(
     ("arguments", "mend"),
     [
@@ -94,5 +108,6 @@ def test_two_shops_are_never_served_on_one_port(
     command.environment["TAILORMAIL_PUBLIC_URL"] = f"http://127.0.0.1:{held.number}"
     refused = command.run(*arguments, expect=1)
     held.close()
+    assert "waiting whether that ends ..." in refused.stderr
     assert f"port {held.number} of 127.0.0.1 is in use by another program; {mend}" in refused.stderr
     assert not command.folder.exists(), "nothing was begun"

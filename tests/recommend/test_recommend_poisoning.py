@@ -54,7 +54,12 @@ class Lines:
             self.block | other.block,
         )
 
-    def learned(self, guarded: bool) -> Interactions:
+    def third(self) -> Lines:
+        """Those of one customer in three."""
+        chosen = self.customer % 3 == 0
+        return Lines(self.customer[chosen], self.product[chosen], self.day[chosen], self.block)
+
+    def learned(self, guarded: bool, share: float = 1.0) -> Interactions:
         everything = Interactions.from_arrays(
             arrays_of(CATALOGUE),
             self.customer,
@@ -66,7 +71,7 @@ class Lines:
         if not guarded:
             return everything
         block = np.array([self.block[key] for key in everything.customer_ids.tolist()])
-        weight = line_weights(everything.customer, everything.product, everything.day, block)
+        weight = line_weights(everything.customer, everything.product, everything.day, block, share)
         return replace(everything, weight=weight)
 
 
@@ -190,6 +195,22 @@ def test_a_young_shop_has_only_new_customers_and_all_count() -> None:
 def test_a_shop_of_one_company_counts_in_full(honest: Lines) -> None:
     everybody = replace(honest, block=dict.fromkeys(range(CUSTOMERS), 4))
     assert (everybody.learned(guarded=True).weight == honest.learned(guarded=True).weight).mean() > 0.99
+
+
+def test_in_a_sample_a_group_counts_as_much_less(honest: Lines) -> None:
+    """Of a third of the customers: so many of the two hundred of one domain count a third of what all do."""
+    attacked = honest.plus(one_domain(honest))
+    everybody, some = attacked.learned(guarded=True), attacked.third().learned(guarded=True, share=1 / 3)
+    counted, sampled = _weight_of_pushers(everybody), _weight_of_pushers(some)
+    assert len(counted) == 200 and len(sampled) == pytest.approx(67, abs=1)
+    assert sampled.sum() == pytest.approx(counted.sum() / 3, rel=0.35)
+    others = some.weight[some.customer_ids[some.customer] < 6000]
+    assert (others == 1).mean() > 0.98, "who is alone at a domain counts in full"
+
+
+def _weight_of_pushers(loaded: Interactions) -> np.ndarray:
+    theirs = loaded.customer_ids[loaded.customer] >= 6000
+    return loaded.weight[theirs & (loaded.catalogue.ids[loaded.product] == TARGET)]
 
 
 def test_half_the_shop_in_a_day_counts_like_a_large_order() -> None:

@@ -28,7 +28,7 @@ log = get_logger(__name__)
 # Longer than an evaluation takes; what a killed worker had is due again then.
 _LEASE = timedelta(hours=1)
 # Of a larger shop a sample of customers is looked at. Enough for intervals that nobody needs narrower, and it takes
-# some ten seconds and 200 MB beside the mails that the same worker sends.
+# some twenty seconds and 270 MB beside the mails that the same worker sends.
 MOST_LINES = 500_000
 MOST_SHOWN = 60
 
@@ -113,7 +113,7 @@ class ModelJudging:
             share = share_within(session, self._most_lines)
             interactions = load_interactions(session, as_of, share)
             languages = load_languages(session, interactions.customer_ids)
-        # Minutes of matrix work on a large shop: no connection is held meanwhile.
+        # Some twenty seconds of matrix work on a large shop: no connection is held meanwhile.
         found, told, fault = _looked_at(model, before, interactions, languages, as_of)
         if found is not None:
             found["sampled"] = share is not None
