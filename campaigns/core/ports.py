@@ -89,7 +89,9 @@ def _listened(host: str, port: int) -> int:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise _taken(host, port) from error
-        raise NotConfigured(f"cannot listen on port {port} of {host}: {error.strerror or error}") from error
+        # What Python adds to the system's words names the address once more.
+        why = (error.strerror or str(error)).partition(" (while ")[0]
+        raise NotConfigured(f"cannot listen on port {port} of {host}: {why}") from error
 
 
 def _name_of(host: str, port: int) -> socket.socket | None:
