@@ -245,7 +245,9 @@ def test_who_drains_catches_up_before(runtime: Runtime, monkeypatch: pytest.Monk
     seen = []
 
     def drain() -> None:
-        seen.append(runtime.state_shelf.read([number])[number].tracking)
+        # On a busy machine the second that catching up has may end between clearing the shelf and filling it.
+        known = runtime.state_shelf.read([number]).get(number)
+        seen.append(known is not None and known.tracking)
 
     monkeypatch.setattr(runtime.draining, "drain", drain)
     tasks.drain()

@@ -33,6 +33,8 @@ CLEAR = Weather(Condition.CLEAR, 30.0, 0.0, True, 0.0, 0)
 ODD = Weather(Condition.UNKNOWN, 11.0, 7.0, True, 0.0, 0)
 OSLO, NUUK, CAIRO, ATLANTIS = (59.9, 10.7), (64.2, -51.7), (30.0, 31.2), (31.0, -24.0)
 HTTP = ("open_meteo", "met_norway")
+_PATIENCE = 20.0
+"""Seconds, where no time limit is what is tested: a busy machine may let a server wait for some."""
 MakeSource = Callable[[float], WeatherSource]
 
 
@@ -63,8 +65,8 @@ def source(request: pytest.FixtureRequest, server: FakeWeatherServer) -> Weather
         by_cell = {cell_of(*point): value for point, value in weather.items()}
         return FixedWeather(lambda latitude, longitude: by_cell[cell_of(latitude, longitude)])
     if request.param == "met_norway":
-        return MetNorway(server.url, "tests@example.com", ForecastShelf(None), lambda: None, 2)
-    return OpenMeteo(server.url, timeout=2)
+        return MetNorway(server.url, "tests@example.com", ForecastShelf(None), lambda: None, _PATIENCE)
+    return OpenMeteo(server.url, timeout=_PATIENCE)
 
 
 def told(source: WeatherSource, points: list[tuple[float, float]]) -> list[Weather]:
