@@ -15,9 +15,8 @@ import redis
 from sqlalchemy import text
 
 from campaigns.core.crypto import CannotDecrypt, KeyRing
-from campaigns.core.db import Database
+from campaigns.core.db import Database, libpq_url
 from campaigns.core.embedded_postgres import postgres_programs
-from tests.libpq import libpq_url
 
 CONTEXTS = (
     "customers.email", "notices.email", "signups.email", "signups.first_name", "provider payload",
@@ -30,7 +29,7 @@ CONTEXTS = (
 def everything_in_postgres(db: Database, keyring: KeyRing) -> bytes:
     """pg_dump of all tables, then what the encrypted fields of all tables say."""
     dump = subprocess.run(
-        [postgres_programs() / "pg_dump", "--data-only", "--column-inserts", libpq_url(db)],
+        [postgres_programs() / "pg_dump", "--data-only", "--column-inserts", libpq_url(db.url)],
         capture_output=True,
         check=True,
     )

@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from campaigns.core.db import sqlalchemy_url
+from campaigns.core.db import libpq_url, sqlalchemy_url
 from campaigns.core.log import get_logger
 
 log = get_logger(__name__)
@@ -37,7 +37,7 @@ class SessionLock:
     """
 
     def __init__(self, url: str, key: int) -> None:
-        plain = sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        plain = libpq_url(sqlalchemy_url(url))
         self._url = make_conninfo(plain, application_name="tailormail-lock", options=_SERVER, **_CLIENT)
         self._key = key
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None

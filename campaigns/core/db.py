@@ -151,6 +151,11 @@ def sqlalchemy_url(url: str) -> URL:
     return parsed
 
 
+def libpq_url(url: URL) -> str:
+    """The URL, password included, as psycopg itself and PostgreSQL's own programs take it: without a driver."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def raw_cursor(session: Session) -> psycopg.Cursor[tuple[object, ...]]:
     """A psycopg cursor inside the session's transaction, for COPY. The caller closes it."""
     session.flush()

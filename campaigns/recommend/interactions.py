@@ -20,28 +20,33 @@ from campaigns.recommend.sparserows import column_sums, from_cells, ones_at
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# Of so many customers it is told how many are in a sample; one less is the mask in the queries.
+# Of so many customers, a power of two, it is told how many are in a sample.
 _SHARES = 1024
+_OF_SAMPLE = f" and (%(share)s::int is null or hashint8(c.id) & {_SHARES - 1} < %(share)s)"
 # Numbered orders keep their numbers: of two orders at one moment the larger is the later one.
-_LINES = """
+_LINES = (
+    """
     select l.customer_id, l.product_id,
            case when l.order_id ~ '^[0-9]{1,18}$' then l.order_id::bigint else hashtextextended(l.order_id, 0) end
                as order_key,
            (extract(epoch from l.ordered_at) / 86400)::float8 as day, l.quantity - l.returned as quantity
     from order_lines l join customers c on c.id = l.customer_id and c.erased_at is null
     where l.quantity > l.returned and l.ordered_at < coalesce(%(until)s::timestamptz, 'infinity')
-        and (%(share)s::int is null or hashint8(c.id) & 1023 < %(share)s)
 """
+    + _OF_SAMPLE
+)
 _LINE_COLUMNS = {"customer_id": "i8", "product_id": "i8", "order_key": "i8", "day": "f8", "quantity": "i4"}
 # Who never ordered is not read. Of an address only its domain's keyed hash is known here, as a number.
-_CUSTOMERS = """
+_CUSTOMERS = (
+    """
     select c.id, coalesce(array_position(%(countries)s::text[], c.country), 0) as country,
            coalesce(hashtextextended(encode(c.email_domain_hmac, 'hex'), 0), 0) as block
     from customers c
     where c.erased_at is null and exists (select from order_lines l where l.customer_id = c.id)
-        and (%(share)s::int is null or hashint8(c.id) & 1023 < %(share)s)
-    order by c.id
 """
+    + _OF_SAMPLE
+    + " order by c.id"
+)
 _CUSTOMER_COLUMNS = {"id": "i8", "country": "i4", "block": "i8"}
 
 

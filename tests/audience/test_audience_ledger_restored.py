@@ -10,11 +10,10 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from campaigns.audience.ledger import verify
-from campaigns.core.db import Database, sqlalchemy_url
+from campaigns.core.db import Database, libpq_url, sqlalchemy_url
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.embedded_postgres import postgres_programs
 from campaigns.models import schema
-from tests.libpq import libpq_url
 
 _CONSENTS = """
 insert into customers (external_id) select 'C' || n from generate_series(1, 3) n;
@@ -57,17 +56,23 @@ def test_a_restored_ledger_has_the_fingerprint_of_its_original(
     assert original.whole and original.entries == 15
     dump, tables = str(tmp_path / "dump"), ("customers", "consent_entries", "consent_heads", "consent_states")
     if how == "everything":
-        _program("pg_dump", "--format=custom", f"--file={dump}", libpq_url(db))
-        _program("pg_restore", f"--dbname={libpq_url(other)}", "--exit-on-error", dump)
+        _program("pg_dump", "--format=custom", f"--file={dump}", libpq_url(db.url))
+        _program("pg_restore", f"--dbname={libpq_url(other.url)}", "--exit-on-error", dump)
     else:
         schema.upgrade(other)
         only = [f"--table={table}" for table in tables]
-        _program("pg_dump", "--format=custom", "--data-only", *only, f"--file={dump}", libpq_url(db))
+        _program("pg_dump", "--format=custom", "--data-only", *only, f"--file={dump}", libpq_url(db.url))
         with pytest.raises(subprocess.CalledProcessError):
             _program(
-                "pg_restore", f"--dbname={libpq_url(other)}", "--exit-on-error", "--single-transaction", dump
+                "pg_restore",
+                f"--dbname={libpq_url(other.url)}",
+                "--exit-on-error",
+                "--single-transaction",
+                dump,
             )
-        _program("pg_restore", f"--dbname={libpq_url(other)}", "--disable-triggers", "--exit-on-error", dump)
+        _program(
+            "pg_restore", f"--dbname={libpq_url(other.url)}", "--disable-triggers", "--exit-on-error", dump
+        )
     with other.transaction() as session:
         assert verify(session) == original
         again = "insert into consent_entries (customer_id, purpose, action, at) values (1, 'profiling', 'granted', now())"

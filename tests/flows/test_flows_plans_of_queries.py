@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 
 from campaigns.compose.links import CLICK_CALL_TO_ACTION, PIXEL_SLOT
 from campaigns.core.clock import SystemClock
+from campaigns.core.db import libpq_url
 from campaigns.flows.copy.copy_cells import (
     Ended,
     claim_cells,
@@ -32,7 +33,6 @@ from campaigns.models import Campaign, Send, SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.flows.flows_heard import listen, plan_of, prepare
-from tests.libpq import libpq_url
 from tests.partitions import drop_extra_partitions
 from tests.shop import approved, record_opens
 
@@ -191,7 +191,7 @@ def test_no_hot_query_reads_a_big_table_from_end_to_end(big: Runtime) -> None:
     ):  # fmt: skip
         assert wanted in words, f"nothing was heard of {wanted}: this test no longer sees the hot path"
     bad = []
-    with psycopg.connect(libpq_url(big.db), autocommit=True) as connection:
+    with psycopg.connect(libpq_url(big.db.url), autocommit=True) as connection:
         for sql, literals in statements:
             for which, plan in zip(("first", "settled"), plans(connection, sql, literals), strict=True):
                 bad += [f"{which} plan reads all of {table}: {sql}" for table in sequential(plan)]
@@ -205,6 +205,6 @@ def test_the_listener_would_notice_a_sequential_scan(big: Runtime) -> None:
     with big.db.transaction() as session:
         session.execute(text("select count(*) from sends where smtp_reply = :words"), {"words": "it's 100%"})
     ((sql, literals),) = heard.values()
-    with psycopg.connect(libpq_url(big.db), autocommit=True) as connection:
+    with psycopg.connect(libpq_url(big.db.url), autocommit=True) as connection:
         found = {table for plan in plans(connection, sql, literals) for table in sequential(plan)}
     assert found == {"sends_p000000", "sends_p000001", "sends_p000002"}

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from campaigns.core.db import libpq_url
 from campaigns.flows.scheduling import planning
 from campaigns.flows.sending.claims import give_back
 from campaigns.flows.sending.send_moves import Intent, Move, begin, move, undo
@@ -21,7 +22,6 @@ from campaigns.models import SendStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.flows.flows_heard import Heard, listen, plan_of, prepare
-from tests.libpq import libpq_url
 from tests.shop import approved
 
 BULK = 20_000
@@ -72,7 +72,7 @@ def busiest(connection: psycopg.Connection[Any], sql: str, literals: tuple[str, 
 def far_looking(runtime: Runtime, heard: Heard) -> list[str]:
     """Those of these statements that look at a twentieth of the big campaign or more."""
     found = []
-    with psycopg.connect(libpq_url(runtime.db)) as connection:
+    with psycopg.connect(libpq_url(runtime.db.url)) as connection:
         for sql, literals in heard.values():
             for mode in ("force_custom_plan", "force_generic_plan") if "sends" in sql else ():
                 seen = busiest(connection, sql, literals, mode)
