@@ -3,6 +3,7 @@
 A record is one line, `<crc32 of the rest, 8 hex digits> <JSON array>\\n`, written by a single `write` and not
 synced: it survives the death of the process (SIGKILL), not that of the machine. After a power cut its end
 may be missing, so the lock names the machine's boot, and `Replay.complete` says whether silence is proof.
+What a full disk let through of a record is cut off again: in the middle it would read as damage.
 
     ["I", send id, milliseconds since 1970]
     ["O", send id, milliseconds, kind, code, enhanced, fault, soft, reply]
@@ -156,16 +157,26 @@ class Journal:
             raise RuntimeError("this journal belongs to the parent process: open it after forking")
         if self._lock is None:
             raise RuntimeError("this journal is closed")
-        # After a half-written record the next one starts on a line of its own, lest both be lost.
+        # Should a half-written record have stayed, this one starts on a line of its own, lest both be lost.
         line = b"%s%08x %s\n" % (b"\n" if self._torn else b"", zlib.crc32(body), body)
         try:
-            written = os.write(self._open_segment(), line)
+            segment = self._open_segment()
+            written = os.write(segment, line)
         except OSError as error:
             raise ServiceUnavailable("journal", f"{error.strerror} in {self._folder}") from None
-        self._size += written
-        self._torn = written < len(line)
-        if self._torn:
+        if written < len(line):
+            self._take_back(segment, written)
             raise ServiceUnavailable("journal", f"no space left in {self._folder}")
+        self._size += written
+        self._torn = False
+
+    def _take_back(self, segment: int, written: int) -> None:
+        """Cut half a record off: after damage the silence about all other mails would prove nothing."""
+        try:
+            os.ftruncate(segment, self._size)
+        except OSError:
+            self._size += written
+            self._torn = True
 
     def _open_segment(self) -> int:
         if self._file is not None and self._size >= self._segment_bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -201,6 +202,7 @@ def test_without_room_for_the_intent_a_mail_does_not_go_out(tmp_path: Path) -> N
     assert [mail.send_id for mail in fake.accepted] == [1, 7]
     found = replay(tmp_path)
     assert {send_id: state.in_flight for send_id, state in found.items()} == {1: False, 7: False}
+    assert (found.torn, found.corrupted, found.complete) == (0, 0, True), "nothing is unknown of the others"
 
 
 def test_an_outcome_without_room_is_true_all_the_same_and_a_kill_leaves_it_unknown(
@@ -220,6 +222,42 @@ def test_an_outcome_without_room_is_true_all_the_same_and_a_kill_leaves_it_unkno
     assert "journal_not_written" in "".join(capsys.readouterr())
     found = replay(tmp_path)
     assert {send_id: state.in_flight for send_id, state in found.items()} == {1: False, 2: True, 3: False}
+    assert (found.torn, found.corrupted, found.complete) == (0, 0, True)
+
+
+@pytest.mark.parametrize("room", range(1, 40, 3))
+def test_a_full_disk_leaves_no_half_record_however_little_fits(tmp_path: Path, room: int) -> None:
+    journal = Journal(tmp_path)
+    journal.intent(1)
+    (segment,) = segments_of(tmp_path, journal.writer)
+    before = segment.read_bytes()
+    with files_no_longer_than(len(before) + min(room, len(before) - 1)):
+        for send_id in (2, 3):
+            with pytest.raises(ServiceUnavailable, match="journal"):
+                journal.intent(send_id)
+        assert segment.read_bytes() == before
+    journal.intent(4)
+    found = replay(tmp_path)
+    assert (set(found), found.torn, found.corrupted, found.complete) == ({1, 4}, 0, 0, True)
+
+
+def test_half_a_record_that_cannot_be_taken_back_costs_the_proof_and_no_other_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(file: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    journal = Journal(tmp_path)
+    journal.intent(1)
+    (segment,) = segments_of(tmp_path, journal.writer)
+    with monkeypatch.context() as patch, files_no_longer_than(segment.stat().st_size + 15):
+        patch.setattr("campaigns.delivery.journal.os.ftruncate", refuses)  # as a copy-on-write disk may
+        with pytest.raises(ServiceUnavailable, match="journal"):
+            journal.intent(2)
+    journal.intent(3)
+    journal.intent(4)
+    found = replay(tmp_path)
+    assert (set(found), found.corrupted, found.complete) == ({1, 3, 4}, 1, False)
 
 
 def test_a_revoked_journal_takes_outcomes_and_no_intents(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -86,7 +87,7 @@ def test_it_looks_by_itself_once_a_minute(tmp_path: Path, monkeypatch: pytest.Mo
     assert classify(MAIL, ADDRESS, apple=apple) is Requester.APPLE_MPP
     assert apple.city(ADDRESS) == ("NO", "NO-03", "Oslo")
     later = time.monotonic() + apple_egress.LOOK_SECONDS + 1
-    monkeypatch.setattr(apple_egress.time, "monotonic", lambda: later)
+    monkeypatch.setattr(apple_egress, "time", SimpleNamespace(monotonic=lambda: later))
     assert classify(MAIL, ADDRESS, apple=apple) is Requester.APPLE_MPP
     for thread in threading.enumerate():
         if thread.name == "apple-egress":
