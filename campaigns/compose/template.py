@@ -27,6 +27,7 @@ from campaigns.core.errors import BadInput, NotFound
 from campaigns.core.names import presentable_name
 
 _FALLBACK = "en"
+_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _BLANKS = {"name", "brand", "date"}
 _STATEMENT = re.compile(r"\{%.*?%\}", re.DOTALL)
 # What the expressions of a template can raise: a sum of words and numbers, a division by nothing, a missing entry.
@@ -35,6 +36,10 @@ _FAULTS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, R
 _RENDERING = mrml.RenderOptions(disable_comments=True, fonts={})
 # Follows the preheader so that inboxes do not fill up the line with the words of the greeting.
 _PREHEADER_PADDING = "\u034f\u200c\u00a0" * 50
+
+
+# By language and key.
+_Words = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +232,11 @@ def load_template(name: str, root: Path | None = None) -> MailTemplate:
 
 @lru_cache(maxsize=64)
 def _load(name: str, root: Path | None) -> MailTemplate:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+    if not _FOLDER.fullmatch(name):
         raise NotFound(f"there is no template {name!r}")
-    folder: Traversable = (root if root is not None else resources.files("templates")).joinpath(name)
-    facts = _read_facts(folder, name)
+    shelf: Traversable = root if root is not None else resources.files("templates")
+    folder = shelf.joinpath(name)
+    facts = _read_facts(shelf, name)
     mjml, text = _read(folder, "mail.mjml.j2", name), _read(folder, "mail.txt.j2", name)
     check_statements(mjml, f"{name}/mail.mjml.j2")
     check_statements(text, f"{name}/mail.txt.j2")
@@ -244,12 +250,11 @@ def _read(folder: Traversable, file: str, name: str) -> str:
         raise NotFound(f"there is no template {name!r} with a file {file}") from None
 
 
-def _read_facts(folder: Traversable, name: str) -> dict[str, Any]:
+def _read_facts(shelf: Traversable, name: str) -> dict[str, Any]:
     where = f"{name}/template.toml"
-    try:
-        facts = tomllib.loads(_read(folder, "template.toml", name))
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(str(error), where=where) from error
+    facts = _read_toml(shelf, name)
+    if "words_from" in facts:
+        facts["words"] = _with_words_of(shelf, str(facts["words_from"]), facts.get("words", {}), where)
     missing = [key for key in ("name", "description", "colours", "colours_dark", "words") if key not in facts]
     if missing or _FALLBACK not in facts["words"]:
         raise BadInput(f"missing: {', '.join(missing) or 'words.en'}", where=where)
@@ -259,6 +264,24 @@ def _read_facts(folder: Traversable, name: str) -> dict[str, Any]:
             if unknown:
                 raise BadInput(f"words.{language}.{key} has unknown blanks {sorted(unknown)}", where=where)
     return facts
+
+
+def _read_toml(shelf: Traversable, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_read(shelf.joinpath(name), "template.toml", name))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(str(error), where=f"{name}/template.toml") from error
+
+
+def _with_words_of(shelf: Traversable, other: str, own: _Words, where: str) -> _Words:
+    """The words of another template, for each language with what this one says otherwise."""
+    try:
+        theirs: _Words = _read_toml(shelf, other).get("words", {}) if _FOLDER.fullmatch(other) else {}
+    except NotFound:
+        theirs = {}
+    if not theirs:
+        raise BadInput(f"words_from: there is no template {other!r} with words of its own", where=where)
+    return {name: {**theirs.get(name, {}), **own.get(name, {})} for name in {**theirs, **own}}
 
 
 def _blanks_of(phrase: str) -> set[str]:

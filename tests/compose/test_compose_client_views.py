@@ -9,9 +9,9 @@ from campaigns.compose.client_views import GMAIL_CLIPS_AT, WORD, View, as_seen, 
 from campaigns.compose.template import load_template
 
 
-@pytest.fixture(scope="module")
-def mail() -> str:
-    return load_template("outdoor").render(content()).html
+@pytest.fixture(scope="module", params=["outdoor", "letter"])
+def mail(request: pytest.FixtureRequest) -> str:
+    return load_template(request.param).render(content()).html
 
 
 def test_every_view_keeps_the_words_and_the_links(mail: str) -> None:

@@ -71,9 +71,10 @@ def contents(draw: st.DrawFn) -> MailContent:
     )
 
 
-@given(contents())
-def test_an_outline_gives_what_the_template_gives(mail: MailContent) -> None:
-    assert OUTDOOR.fill_for_wire(mail) == OUTDOOR.render_for_wire(mail)
+@pytest.mark.parametrize("template", [OUTDOOR, load_template("letter")], ids=["outdoor", "letter"])
+@given(mail=contents())
+def test_an_outline_gives_what_the_template_gives(mail: MailContent, template: MailTemplate) -> None:
+    assert template.fill_for_wire(mail) == template.render_for_wire(mail)
 
 
 @pytest.mark.parametrize("ref", [TRACKED, UNTRACKED])

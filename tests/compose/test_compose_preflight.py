@@ -18,9 +18,10 @@ def codes(rendered: RenderedMail, severity: str = "error") -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "no"])
-def test_the_outdoor_mail_passes(language: str) -> None:
+@pytest.mark.parametrize("template", ["outdoor", "letter"])
+def test_the_mails_of_the_installed_templates_pass(template: str, language: str) -> None:
     filled = content(8, language=language, title="<b> & 'co'", subject="It's <b>")
-    findings = check(load_template("outdoor").render(filled), filled)
+    findings = check(load_template(template).render(filled), filled)
     assert [finding for finding in findings if finding.severity == "error"] == []
 
 
