@@ -97,6 +97,13 @@ def test_whoever_changes_the_segment_of_a_draft_has_changed_the_draft(staffed: R
         refuse_own_approval(session, session.get_one(Campaign, number), "Per")
 
 
+def test_what_a_key_wrote_whoever_made_the_key_wrote(staffed: Runtime) -> None:
+    staffed.api_keys.create("shop", ["admin"], by="Per")
+    assert "Ada, Ola may" in refusal(staffed, "Per", created_by="api:shop", changed_by="Tove")
+    assert refusal(staffed, "Ola", created_by="api:shop", changed_by="api:shop") == ""
+    assert refusal(staffed, "Per", created_by="api:another", changed_by="Tove") == ""
+
+
 def test_what_is_taken_back_and_changed_while_it_is_approved_is_not_approved(
     shop: Runtime, sample: SampleFiles
 ) -> None:

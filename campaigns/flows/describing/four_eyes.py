@@ -6,7 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.core.errors import NotAllowed
-from campaigns.models import AuditEntry, Campaign, ConsoleUser, Role
+from campaigns.flows.console.audit import API
+from campaigns.models import ApiKey, AuditEntry, Campaign, ConsoleUser, Role
 
 _MOST_NAMES = 5
 
@@ -17,7 +18,8 @@ def refuse_own_approval(session: Session, campaign: Campaign, by: str) -> None:
     Whoever changed it is read in the audit log: the last one is not enough, for a word of somebody else's after one's
     own would make one's own words another's.
 
-    A key of the API and the command line are no second person: whoever wrote the campaign may hold them.
+    A key of the API and the command line are no second person: whoever wrote the campaign may hold them. What a key
+    wrote, whoever made that key wrote.
 
     Raises:
         NotAllowed: says who may.
@@ -27,6 +29,7 @@ def refuse_own_approval(session: Session, campaign: Campaign, by: str) -> None:
         AuditEntry.subject == f"campaign {campaign.id}", AuditEntry.action == "campaign.edited"
     )
     authors = {campaign.created_by, campaign.changed_by, *session.scalars(edited.distinct())} - {""}
+    authors |= _makers_of_keys(session, authors)
     if by in may and by not in authors:
         return
     others = [name for name in may if name not in authors]
@@ -35,6 +38,12 @@ def refuse_own_approval(session: Session, campaign: Campaign, by: str) -> None:
     else:
         why = f"campaign {campaign.id} has to be approved by a person in the console"
     raise NotAllowed(f"{why}: {_named(others)}")
+
+
+def _makers_of_keys(session: Session, authors: set[str]) -> set[str]:
+    """Who made the keys of the API among these authors, and so may hold them."""
+    keys = [author.removeprefix(API) for author in authors if author.startswith(API)]
+    return set(session.scalars(select(ApiKey.created_by).where(ApiKey.name.in_(keys)))) if keys else set()
 
 
 def _approvers(session: Session) -> list[str]:
