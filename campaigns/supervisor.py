@@ -23,6 +23,8 @@ log = get_logger(__name__)
 
 GRACE_SECONDS = 12.0
 """So long the services have to finish what they are at, before they are ended."""
+_WEB_GRACE_SECONDS = 8
+"""Of these, what a client has that sends half a request and goes silent; without it, half a minute."""
 _CRASH_LOOP = 5
 _KEEP_SECONDS = 2.0
 _PR_SET_PDEATHSIG = 1
@@ -198,7 +200,8 @@ def web(host: str, port: int, processes: int = 1) -> Service:
         "web",
         [
             sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port),
-            "--workers", str(processes), "--blocking-threads", "8", "--no-ws", "web.wsgi:app",
+            "--workers", str(processes), "--blocking-threads", "8", "--no-ws",
+            "--workers-kill-timeout", str(_WEB_GRACE_SECONDS), "web.wsgi:app",
         ],
     )  # fmt: skip
 

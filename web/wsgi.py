@@ -10,12 +10,15 @@ import sys
 from campaigns.core.errors import TailormailError
 from campaigns.core.log import configure_logging
 from campaigns.core.settings import load_settings
+from campaigns.core.signals import wake_for_signals
 from campaigns.runtime import Runtime
 from web.app import create_app
 from workers.app import make_app
 from workers.broker import broker_url
 from workers.jobs import CeleryJobs
 
+# Its server waits in the main thread without an end.
+wake_for_signals()
 try:
     _settings = load_settings()
     configure_logging(_settings.log_level, _settings.log_json)

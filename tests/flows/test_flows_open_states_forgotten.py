@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +20,7 @@ from campaigns.core.embedded_redis import redis_program
 from campaigns.flows.opening.open_states import OpenStates
 from campaigns.flows.opening.openers import Openers
 from campaigns.models import Customer
+from campaigns.opentime.serving import known_states
 from campaigns.opentime.serving.known_states import KnownStates
 from campaigns.opentime.serving.state_shelf import StateShelf
 from campaigns.runtime import Runtime
@@ -55,7 +54,7 @@ class SnapshotRedis:
         until(answers, 10)
 
     def kill(self) -> None:
-        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
 
 
@@ -140,6 +139,8 @@ def test_a_redis_that_returns_from_a_snapshot_does_not_bring_back_consents(
     with db.transaction() as session:
         assert not session.scalar(text("select count(*) from open_states where again_at is not null"))
     server.kill()
+    # Told by the connection that ended; another server takes longer to be there.
+    until(lambda: not known.settled, 5)
     server.start()
     shelf = StateShelf(server.client)
     assert shelf.read([leaves])[leaves].tracking, "this is what it returns with"
@@ -157,6 +158,22 @@ def test_a_redis_that_returns_from_a_snapshot_does_not_bring_back_consents(
         assert not openers.state(leaves_unasked).tracking, "nobody's question mended this one"
         assert openers.state(stays).tracking, "Redis is believed again"
     assert states.catch_up() == 0
+
+
+def test_a_lost_redis_is_not_believed_while_the_loss_is_written_down(
+    server: SnapshotRedis, states: OpenStates, known: KnownStates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(known, states)
+    believed: list[bool] = []
+
+    class SlowLog:
+        def warning(self, event: str, **_: object) -> None:
+            believed.append(known.settled)
+
+    monkeypatch.setattr(known_states, "_log", SlowLog())
+    server.kill()
+    until(lambda: believed, 5)
+    assert believed == [False]
 
 
 def test_only_what_may_be_missing_is_brought_again(

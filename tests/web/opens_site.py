@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -155,10 +156,18 @@ class OpensSite:
             assert time.monotonic() < deadline, "the web part does not start"
             time.sleep(0.05)
 
-    def stop_web(self) -> None:
-        """SIGTERM, as at a deployment."""
+    def stop_web(self, by_another_thread: bool = False) -> None:
+        """SIGTERM, as at a deployment.
+
+        `by_another_thread`: the process that serves has it from the system in a thread that is not its main one.
+        """
         assert self._web is not None
-        self._web.terminate()
+        if by_another_thread:
+            (serving,) = psutil.Process(self._web.pid).children()
+            other = max(thread.id for thread in serving.threads() if thread.id != serving.pid)
+            assert ctypes.CDLL(None).tgkill(serving.pid, other, int(signal.SIGTERM)) == 0
+        else:
+            self._web.terminate()
         self._web.wait(20)
 
     @property

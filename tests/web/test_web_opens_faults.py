@@ -6,6 +6,7 @@ Run it with `-s` to see the counts.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -176,4 +177,25 @@ def test_the_web_part_is_restarted_while_redis_is_away(
             assert list(site.runtime.spools.iterdir()), "what it had shown is on disk"
             site.start_web()
             time.sleep(1)
+        time.sleep(1)
+
+
+def test_the_web_part_ends_whichever_of_its_threads_is_told_to(
+    site: OpensSite, askers: Askers, settled: None
+) -> None:
+    with askers.asking(*ALWAYS):
+        time.sleep(0.5)
+        site.stop_web(by_another_thread=True)
+        site.start_web()
+        time.sleep(1)
+
+
+def test_half_a_request_does_not_hold_up_the_end_of_the_web_part(
+    site: OpensSite, askers: Askers, settled: None
+) -> None:
+    with askers.asking(*ALWAYS), socket.create_connection(("127.0.0.1", site.port)) as silent:
+        silent.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        time.sleep(0.5)
+        site.stop_web()
+        site.start_web()
         time.sleep(1)

@@ -92,7 +92,7 @@ class Row:
         if WHOLE not in read:
             return {key: value for key, value in read.items() if value is not None}
         if read[WHOLE] is None:
-            raise BadInput("is needed here", WHOLE)
+            raise BadInput("fill this in, or remove the rule", WHOLE)
         return read[WHOLE]
 
     def _note(self, error: BadInput) -> None:

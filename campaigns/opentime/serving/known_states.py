@@ -127,19 +127,20 @@ class KnownStates:
     def _listen(self) -> None:
         told = False
         while not self._ended.is_set():
-            heard_until = self._believed_until
             try:
                 with self._redis.pubsub() as changes:
                     changes.subscribe(CHANGED)
                     self._hear(changes)
             except Exception as error:  # whatever it was: without this thread nothing is ever known again
+                heard = self._believed_until > 0.0
+                # Before anything that takes time: a Redis of before may answer the next question.
+                self._forget_all()
                 # Once for each silence, however long it lasts.
-                told = told and self._believed_until == heard_until
-                if not told:
+                if heard or not told:
                     _log.warning("open_states_not_heard", why=type(error).__name__)
                 told = True
-            self._forget_all()
-            self._ended.wait(_HEARD_EVERY / 2)
+                self._ended.wait(_HEARD_EVERY / 2)
+        self._forget_all()
 
     def _hear(self, changes: Any) -> None:
         while not self._ended.is_set():
