@@ -11,6 +11,7 @@ import pytest
 from campaigns.core import patience
 from campaigns.core.errors import NotFound, ServiceUnavailable
 from campaigns.core.patience import Patience
+from tests.waiting import in_time
 
 
 @pytest.fixture
@@ -45,17 +46,16 @@ def test_a_question_that_hangs_is_left_alone(hang: threading.Event) -> None:
     began = time.monotonic()
     with pytest.raises(ServiceUnavailable, match=r"no answer within 0\.2 s"):
         Patience("PostgreSQL", 0.2).ask(hang.wait)
-    assert 0.2 <= time.monotonic() - began < 1.0
+    assert time.monotonic() - began >= 0.2 and in_time(began, 1.0)
 
 
 def test_after_a_failure_nothing_is_asked_for_a_while(hang: threading.Event) -> None:
     asking, asked = Patience("PostgreSQL", 0.1), []
     with pytest.raises(ServiceUnavailable):
         asking.ask(hang.wait)
-    began = time.monotonic()
     with pytest.raises(ServiceUnavailable, match="a moment ago"):
         asking.ask(lambda: asked.append(1))
-    assert not asked and time.monotonic() - began < 0.05
+    assert not asked
     time.sleep(1.0)
     assert asking.ask(lambda: 1) == 1
 

@@ -25,7 +25,7 @@ from campaigns.opentime.serving.known_states import KnownStates
 from campaigns.opentime.serving.state_shelf import StateShelf
 from campaigns.runtime import Runtime
 from tests.tables import without
-from tests.workers.processes import until
+from tests.waiting import until
 from workers import tasks
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

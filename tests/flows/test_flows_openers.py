@@ -25,7 +25,7 @@ from campaigns.opentime.serving.state_shelf import StateShelf
 from campaigns.runtime import Runtime
 from tests.shop import record_opens
 from tests.tables import without
-from tests.workers.processes import until
+from tests.waiting import until
 
 SENT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CLOUD = Asker("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/120.0 Safari/537.36", "52.0.0.1")

@@ -19,8 +19,9 @@ from campaigns.models import CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import approved
+from tests.waiting import until
 
-_IN_TIME = 2.0
+_IN_TIME = 8.0
 
 
 @pytest.fixture
@@ -123,23 +124,27 @@ def test_a_cancel_at_the_last_moment_counts(
 def test_who_plans_already_is_not_waited_for(
     shop: Runtime, other: ThreadPoolExecutor, slow: SlowFreeze, to_plan: int
 ) -> None:
-    slow.seconds = 1.5
+    slow.seconds = 3
     plan = freezing(shop, other, slow, to_plan)
-    began = time.monotonic()
     assert shop.sending.plan(to_plan) == 0
-    assert time.monotonic() - began < 1
+    assert not plan.done()
     assert plan.result(timeout=10) == 55
     assert shop.sending.plan(to_plan) == 0
     assert sends_of(shop, to_plan) == 80
+
+
+def cut_off(shop: Runtime) -> list[bool]:
+    with shop.db.transaction() as session:
+        cut = "select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep(%' and pid <> pg_backend_pid()"
+        return list(session.scalars(text(cut)))
 
 
 def test_a_freeze_whose_connection_was_cut_is_repeated_completely(
     shop: Runtime, other: ThreadPoolExecutor, slow: SlowFreeze, to_plan: int
 ) -> None:
     plan = freezing(shop, other, slow, to_plan)
-    with shop.db.transaction() as session:
-        cut = "select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep(%' and pid <> pg_backend_pid()"
-        assert session.scalars(text(cut)).all() == [True]
+    # A freeze says that it has begun a moment before PostgreSQL hears of the statement that takes long.
+    until(lambda: cut_off(shop) == [True])
     with pytest.raises(ServiceUnavailable):
         plan.result(timeout=10)
     assert sends_of(shop, to_plan) == 0

@@ -25,7 +25,8 @@ from campaigns.models import CampaignStatus, Send
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import SECRET, approved, fill_shop, make_runtime
-from tests.workers.processes import ROOT, relay_sink, until
+from tests.waiting import until
+from tests.workers.processes import ROOT, relay_sink
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from campaigns.runtime import Runtime
 from tests.shop import SECRET, make_runtime
 from tests.tables import without
 from tests.torture.disks import SmallDisk
-from tests.workers.processes import until
+from tests.waiting import until
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]

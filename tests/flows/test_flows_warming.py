@@ -21,7 +21,7 @@ from campaigns.opentime.weather.forecast_cache import WeatherCache
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import approved, send_all, sent_under_weather
-from tests.workers.processes import until
+from tests.waiting import until
 
 THUNDERBIRD = Asker("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.3.0", "9.9.9.9")
 OFFER = 1

@@ -308,7 +308,7 @@ def test_one_that_hangs_keeps_nobody_else_waiting(
 ) -> None:
     monkeypatch.setattr(webhook_delivery, "ANSWER_SECONDS", 1.0)
     with Receiver() as hanging:
-        hanging.seconds = 3.0
+        hanging.seconds = 6.0
         both = make_runtime(
             EmbeddedUrls(str(house.urls[0]), str(house.urls[1])),
             Path(house.settings.folder),
@@ -319,7 +319,7 @@ def test_one_that_hangs_keeps_nobody_else_waiting(
         both.webhook_collecting.run()
         began = time.monotonic()
         both.webhook_delivery.work()
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 5
         assert both.webhooks.deliveries(quick)[0]["status"] == "delivered"
         assert both.webhooks.deliveries(slow)[0]["last_status"] is None
         both.close()

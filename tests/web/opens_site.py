@@ -168,7 +168,12 @@ class OpensSite:
             assert ctypes.CDLL(None).tgkill(serving.pid, other, int(signal.SIGTERM)) == 0
         else:
             self._web.terminate()
-        self._web.wait(20)
+        try:
+            self._web.wait(20)
+        except subprocess.TimeoutExpired:
+            for process in (*psutil.Process(self._web.pid).children(), self._web):
+                process.kill()
+            raise
 
     @property
     def redis(self) -> EmbeddedRedis:

@@ -17,7 +17,7 @@ from campaigns.opentime.place.geo import GeoAnswer, MaxMindLookup
 from campaigns.opentime.weather.weather import Condition, FixedWeather, Weather
 from campaigns.runtime import Runtime
 from tests.opentime.opentime_mmdb import write_mmdb
-from tests.workers.processes import until
+from tests.waiting import until
 
 HOME = (59.9, 10.8)
 ELSEWHERE = (69.6492, 18.9553)

@@ -18,7 +18,7 @@ from web_story import picture
 
 from campaigns.opentime.serving.known_states import BELIEVED_SECONDS
 from campaigns.opentime.weather.fake_weather_server import FakeWeatherServer
-from tests.workers.processes import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from campaigns.compose.links import SendRef
 from campaigns.core.db import Database
 from campaigns.opentime.weather.fake_weather_server import FakeWeatherServer
-from tests.workers.processes import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

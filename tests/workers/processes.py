@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from campaigns.compose.identity import parse_message_id
 from campaigns.models import CampaignStatus
 from campaigns.runtime import Runtime
 from tests.shop import SECRET
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 QUEUES = "plan,pick,copy,send,feedback"
@@ -101,17 +101,6 @@ def relay_sink(folder: Path, mails_a_second: float) -> Iterator[RelaySink]:
     finally:
         process.kill()
         process.wait()
-
-
-def until(
-    true: Callable[[], object], seconds: float, what: Callable[[], object] = lambda: "it took too long"
-) -> float:
-    """Wait for it; returns how many seconds it took."""
-    begin = time.monotonic()
-    while not true():
-        assert time.monotonic() < begin + seconds, what()
-        time.sleep(0.02)
-    return time.monotonic() - begin
 
 
 def wait_for(runtime: Runtime, campaign_id: int, status: CampaignStatus, seconds: float = 60) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from campaigns.core.db import Database
 from campaigns.core.embedded import EmbeddedUrls
 from campaigns.core.locks import SCHEDULER_LOCK
 from tests.shop import SECRET
+from tests.waiting import until
 from workers.lock import SessionLock, is_held
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,13 +50,6 @@ def beat(servers: EmbeddedUrls, folder: Path, broker: str) -> Iterator[subproces
     finally:
         process.terminate()
         process.wait(20)
-
-
-def until(true: Callable[[], object], seconds: float, what: Callable[[], str]) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.05)
 
 
 def said(folder: Path) -> str:

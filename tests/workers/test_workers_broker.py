@@ -25,7 +25,7 @@ from workers.broker import CONSUMER_TIMEOUT_SECONDS, QUEUES, VISIBILITY_SECONDS,
 from workers.jobs import CeleryJobs
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICKLY = 1.6
+QUICKLY = 4.0
 
 
 @pytest.fixture

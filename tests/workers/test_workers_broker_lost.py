@@ -19,8 +19,9 @@ from campaigns.models import CampaignStatus
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import approved, fill_shop, make_runtime
+from tests.waiting import until
 from tests.workers.doorway import Doorway
-from tests.workers.processes import celery, until, worker_options
+from tests.workers.processes import celery, worker_options
 from workers.app import make_app
 from workers.jobs import CeleryJobs
 

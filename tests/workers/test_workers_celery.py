@@ -25,7 +25,8 @@ from campaigns.models import CampaignStatus, schema
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import approved, fill_shop, make_runtime
-from tests.workers.processes import celery, until, wait_for, worker_options
+from tests.waiting import until
+from tests.workers.processes import celery, wait_for, worker_options
 from workers.app import MOST_WAITING, celery_url, make_app
 from workers.broker import QUEUES, queue_lengths
 from workers.jobs import CeleryJobs

@@ -25,7 +25,8 @@ from campaigns.models import Campaign, CampaignStatus, CopySpend
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleShop
 from tests.shop import fill_shop, make_runtime
-from tests.workers.processes import celery, until, wait_for, worker_options
+from tests.waiting import until
+from tests.workers.processes import celery, wait_for, worker_options
 from workers.app import make_app
 from workers.jobs import CeleryJobs
 

@@ -12,7 +12,8 @@ from campaigns.models import Send
 from campaigns.sampleshop.shop import SampleFiles
 from tests.delivery.provider_requests import SendGridSender, sendgrid_event
 from tests.shop import approved, fill_shop, make_runtime, send_all
-from tests.workers.processes import celery, until, worker_options
+from tests.waiting import until
+from tests.workers.processes import celery, worker_options
 from web.app import create_app
 from workers.app import make_app
 from workers.jobs import CeleryJobs

@@ -7,9 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -25,6 +24,7 @@ from campaigns.models.send import FINAL
 from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleShop
 from tests.shop import SECRET, approved, fill_shop
+from tests.waiting import until
 from tests.workers.networks import Link, Namespace, Relayed
 from tests.workers.rabbitmq import free_port
 from tests.workers.servers import TcpServers, database_url, tcp_servers
@@ -144,14 +144,6 @@ def hosts(folder: Path, kind: str) -> Iterator[Hosts]:
             worker = ("celery", "-A", "workers.main", "worker", *options)
             stack.enter_context(told.process(name, *worker))
         yield told
-
-
-def until(true: Callable[[], object], seconds: float, what: Callable[[], object]) -> float:
-    begin = time.monotonic()
-    while not true():
-        assert time.monotonic() < begin + seconds, what()
-        time.sleep(0.1)
-    return time.monotonic() - begin
 
 
 @pytest.mark.slow

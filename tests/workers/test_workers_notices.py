@@ -20,7 +20,8 @@ from campaigns.runtime import Runtime
 from tests.delivery.delivery_servers import ScriptedRelay
 from tests.shop import make_runtime
 from tests.signup_story import filled, make_form
-from tests.workers.processes import celery, until, worker_options
+from tests.waiting import until
+from tests.workers.processes import celery, worker_options
 from web.app import create_app
 from workers.app import make_app
 from workers.jobs import CeleryJobs

@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from campaigns.runtime import Runtime
 from tests.opentime.opentime_serves import serve
-from tests.workers.processes import celery, until, worker_options
+from tests.waiting import until
+from tests.workers.processes import celery, worker_options
 from workers.app import make_app
 from workers.broker import QUEUES
 

@@ -21,7 +21,8 @@ from campaigns.runtime import Runtime
 from campaigns.sampleshop.shop import SampleFiles, SampleShop
 from tests.delivery.delivery_servers import HANG, ScriptedRelay
 from tests.shop import fill_shop, make_runtime
-from tests.workers.processes import RelaySink, celery, relay_sink, until, wait_for, worker_options
+from tests.waiting import until
+from tests.workers.processes import RelaySink, celery, relay_sink, wait_for, worker_options
 from workers.app import make_app
 from workers.jobs import CeleryJobs
 
