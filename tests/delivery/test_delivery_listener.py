@@ -6,7 +6,7 @@ import smtplib
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from test_delivery_tls_auth import Trust
 from campaigns.core.errors import NotConfigured, ServiceUnavailable
 from campaigns.delivery.inbound.arrived import MOST_BYTES
 from campaigns.delivery.inbound.listener import Listener
+from tests.waiting import until
 
 OURS = "bounce+1.2.abc@bounces.example"
 MAIL = b"Subject: hello\r\n\r\n.dot\r\n..dots\r\nend \xff\r\n"
@@ -163,7 +164,7 @@ def test_too_many_connections_are_sent_away_and_come_back(
             assert one_more.recv(100).startswith(b"421")
         for talk in talks:
             talk.close()
-        _until(lambda: listener.connections == 0)
+        until(lambda: listener.connections == 0)
         with smtplib.SMTP("127.0.0.1", listener.port) as smtp:
             smtp.sendmail("", [OURS], MAIL)
     assert len(taker.taken) == 1
@@ -175,7 +176,7 @@ def test_starttls(taker: Taker, tmp_path: Path) -> None:
         with smtplib.SMTP("localhost", listener.port) as smtp:
             smtp.starttls(context=trust.client)
             smtp.sendmail("", [OURS], MAIL)
-        _until(lambda: listener.connections == 0)
+        until(lambda: listener.connections == 0)
     assert len(taker.taken) == 1
 
 
@@ -212,10 +213,3 @@ def test_no_address_reaches_the_log(taker: Taker, caplog: pytest.LogCaptureFixtu
         smtp.sendmail("anna@customers.example", [OURS], MAIL)
     assert "anna" not in caplog.text
     assert "bounce+" not in caplog.text
-
-
-def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert true()

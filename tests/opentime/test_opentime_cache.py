@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +22,7 @@ from campaigns.opentime.weather.forecast_cache import FAILURES_TO_STAY_AWAY, Wea
 from campaigns.opentime.weather.open_meteo import OpenMeteo
 from campaigns.opentime.weather.weather import UNKNOWN_WEATHER, Condition, FixedWeather, Weather
 from campaigns.opentime.weather.weather_shelf import Kept, MemoryShelf, RedisShelf, Shelf
-from tests.waiting import in_time
+from tests.waiting import in_time, until
 
 RAIN = Weather(Condition.RAIN, 8.0, 20.0, True, 1.2, 7200)
 SNOW = Weather(Condition.SNOW, -3.0, 5.0, True, 0.5, 7200)
@@ -68,15 +68,6 @@ def source() -> Iterator[Source]:
     source.gate.set()
 
 
-def eventually(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 5
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def test_fresh_weather_is_asked_once(client: redis.Redis | None, source: Source, clock: FixedClock) -> None:
     cache = WeatherCache(client, source, clock, 2)
     assert [cache.at(*OSLO), cache.at(59.95, 10.8), cache.at(*OSLO)] == [RAIN] * 3
@@ -97,9 +88,9 @@ def test_stale_weather_is_served_at_once_and_refreshed_behind(
     stale = [cache.at(*OSLO) for _ in range(5)]
     assert {one.condition for one in stale} == {Condition.RAIN}
     assert {one.is_day for one in stale} == {None}  # the sun moved on
-    assert eventually(lambda: len(source.asked) == 2)  # one flight for five requests
+    until(lambda: len(source.asked) == 2)  # one flight for five requests
     source.gate.set()
-    assert eventually(lambda: cache.at(*OSLO) == SNOW)
+    until(lambda: cache.at(*OSLO) == SNOW)
     assert len(source.asked) == 2
 
 
@@ -136,7 +127,7 @@ def test_the_budget_bounds_the_wait_and_a_late_answer_is_kept(
     assert cache.at(*OSLO) == UNKNOWN_WEATHER
     assert in_time(started, 1.0)
     source.gate.set()
-    assert eventually(lambda: cache.at(*OSLO) == RAIN)
+    until(lambda: cache.at(*OSLO) == RAIN)
     assert len(source.asked) == 1
 
 
@@ -150,7 +141,7 @@ def test_one_flight_across_processes(redis_client: redis.Redis, clock: FixedCloc
     ]
     for thread in threads:
         thread.start()
-    assert eventually(lambda: len(source.asked) == 1)
+    until(lambda: len(source.asked) == 1)
     time.sleep(0.1)
     source.gate.set()
     for thread in threads:
@@ -288,7 +279,7 @@ def test_what_is_fresh_is_answered_without_redis(
     assert first.peek(*OSLO) is None
     assert first.peek(float("nan"), 0.0) is None
     assert first.at(*OSLO).condition is Condition.RAIN  # stale, though Redis has lost it
-    assert eventually(lambda: first.peek(*OSLO) == RAIN)  # and refreshed behind
+    until(lambda: first.peek(*OSLO) == RAIN)  # and refreshed behind
     assert len(source.asked) == 2
 
 
@@ -330,7 +321,7 @@ def test_a_hanging_service_makes_few_people_wait(
         assert cache.at(float(n), 0.0) == UNKNOWN_WEATHER
     assert in_time(started, 1.5)  # one of them waited; all would be twelve seconds
     source.gate.set()
-    assert eventually(lambda: cache.peek(0.0, 0.0) == RAIN)
+    until(lambda: cache.peek(0.0, 0.0) == RAIN)
     assert cache.at(50.0, 0.0) == RAIN  # it answers again: waiting is worth while
 
 
@@ -348,7 +339,7 @@ def test_a_service_that_hangs_for_a_minute_is_not_noticed(clock: FixedClock) -> 
             worst = max(worst, time.monotonic() - started)
         assert worst < 0.5
         server.release()
-        assert eventually(lambda: all(thread.name != "weather" for thread in threading.enumerate()))
+        until(lambda: all(thread.name != "weather" for thread in threading.enumerate()))
 
 
 @pytest.fixture
