@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -96,39 +98,39 @@ def test_mails_come_with_picks_and_reasons_and_orders_by_the_page(
             session.delete(row)
 
 
+@contextmanager
+def shown_to(story: Story, customer: Customer, variant: str) -> Iterator[None]:
+    """While it lasts, it is on record that this picture was shown in the mail that they got."""
+    with story.runtime.db.transaction() as session:
+        asked = select(Send.id).where(Send.customer_id == customer.id, Send.campaign_id == story.sent)
+        served = session.merge(
+            SlotServe(
+                campaign_id=story.sent, send_id=session.scalars(asked).one(), slot=0, variant=variant,
+                link="https://x.example", signal="address", weather="snow", served_at=story.runtime.clock.now(),
+            )
+        )  # fmt: skip
+    try:
+        yield
+    finally:
+        with story.runtime.db.transaction() as session:
+            session.delete(served)
+
+
 @pytest.mark.parametrize(("purpose", "told"), [("open_location", True), ("open_location", False)])
 def test_the_place_of_an_open_is_told_only_with_consent(
     signed_in: FlaskClient, story: Story, purpose: str, told: bool
 ) -> None:
     customer = somebody(story, sent_to("open_tracking", True), sent_to(purpose, told))
-    with story.runtime.db.transaction() as session:
-        send = session.scalars(
-            select(Send).where(Send.customer_id == customer.id, Send.campaign_id == story.sent)
-        ).one()
-        session.merge(
-            SlotServe(
-                campaign_id=story.sent, send_id=send.id, slot=0, variant="snowy-peaks", link="https://x.example",
-                signal="address", weather="snow", served_at=story.runtime.clock.now(),
-            )
-        )  # fmt: skip
-    html = page(signed_in, customer)
+    with shown_to(story, customer, "snowy-peaks"):
+        html = page(signed_in, customer)
     assert "snowy-peaks" in html
     assert ("the opener&#39;s rough location" in html) is told
 
 
 def test_without_open_tracking_nothing_of_opens_is_told(signed_in: FlaskClient, story: Story) -> None:
     customer = somebody(story, sent_to("open_tracking", False))
-    with story.runtime.db.transaction() as session:
-        send = session.scalars(
-            select(Send).where(Send.customer_id == customer.id, Send.campaign_id == story.sent)
-        ).one()
-        session.merge(
-            SlotServe(
-                campaign_id=story.sent, send_id=send.id, slot=0, variant="rainy-fells", link="", signal="address",
-                served_at=story.runtime.clock.now(),
-            )
-        )  # fmt: skip
-    html = page(signed_in, customer)
+    with shown_to(story, customer, "rainy-fells"):
+        html = page(signed_in, customer)
     assert "rainy-fells" not in html and "not noted: they did not agree" in html
 
 
