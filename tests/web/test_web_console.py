@@ -36,9 +36,11 @@ def page(client: FlaskClient, url: str, status: int = 200) -> str:
 
 
 def test_the_list_shows_every_campaign(signed_in: FlaskClient, story: Story, fresh: int) -> None:
-    html = page(signed_in, "/console/")
+    assert "A &lt;b&gt;bold&lt;/b&gt; one" in page(signed_in, "/console/")
+    # Other tests make campaigns too, and a page has so many.
+    since = f"/console/?before={max(story.sent, story.draft) + 1}"
+    html = page(signed_in, since)
     assert "Autumn on the trail" in html and "First frost" in html
-    assert "A &lt;b&gt;bold&lt;/b&gt; one" in html
     assert f"{story.runtime.reporting.report(story.sent).sent} sent" in html
 
 
