@@ -197,6 +197,20 @@ def _concerned(story: Story, which: str) -> str:
     return f"/console/campaigns/{number}/troubles{which}"
 
 
+def _in_every_state(story: Story) -> str:
+    """The list with one that is paused, one that is cancelled, and one whose mails failed or are uncertain."""
+    runtime = story.runtime
+    _concerned(story, "")
+    known = {one.name for one in runtime.overviews.campaigns()[0]}
+    for name, end in (("Paused", runtime.campaigns.pause), ("Cancelled", runtime.campaigns.cancel)):
+        if name not in known:
+            number = _drafted(story, name)
+            runtime.campaigns.approve(number, "a test")
+            runtime.campaigns.send(number, "a test")
+            end(number, "a test")
+    return "/console/"
+
+
 def _drafted(story: Story, name: str) -> int:
     pictures = {colour: picture("teal") for colour in ("neutral", "rain", "snow")}
     return story.runtime.campaigns.create(description(name), pictures)
@@ -220,6 +234,7 @@ PAGES: dict[str, Path] = {
     "customer": _customer,
     # people
     "campaigns": lambda story: "/console/",
+    "campaigns in every state": _in_every_state,
     "campaign sent": lambda story: f"/console/campaigns/{story.sent}",
     "campaign draft": lambda story: f"/console/campaigns/{story.draft}",
     "account": lambda story: "/console/account",
