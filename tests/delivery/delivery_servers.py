@@ -159,7 +159,8 @@ class ScriptedRelay:
     of `Relay`, where no script does.
 
     `accepted` has the mails answered with 250, `kept` also those after which it died or talked nonsense (it may
-    well have delivered them), `whole` all that it had in full; `nonsense` is what was no command.
+    well have delivered them), `whole` all that it had in full; `nonsense` is what was no command. `on_their_way` are
+    the connections whose replies are held back at this moment, `most_on_their_way` how many were at once.
     """
 
     scripts: Sequence[dict[str, str]] = ({},)
@@ -176,6 +177,8 @@ class ScriptedRelay:
     dots_seen: int = 0
     lone_dots: int = 0
     connections: int = 0
+    on_their_way: set[int] = field(default_factory=set)
+    most_on_their_way: int = 0
 
     def __enter__(self) -> ScriptedRelay:
         self._stop = threading.Event()
@@ -352,6 +355,9 @@ class _Talk:
 
     def flush(self) -> None:
         if self.held_back:
+            self.relay.on_their_way.add(id(self))
+            self.relay.most_on_their_way = max(self.relay.most_on_their_way, len(self.relay.on_their_way))
             self.stop.wait(self.relay.delay)
+            self.relay.on_their_way.discard(id(self))
             self.connection.sendall(self.held_back)
             self.held_back = b""
