@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from campaigns.core.jobs import RecordedJobs
 from campaigns.models import Campaign, CampaignStatus, Send
 from tests.flows.flows_copy_story import MAILS, Story
 from tests.shop import let_time_pass, send_on
+from tests.waiting import until
 
 
 def hints(story: Story) -> list[tuple[str, int]]:
@@ -85,6 +85,11 @@ def test_a_worker_keeps_what_it_holds_while_the_model_thinks(
     number = story.planned("A slow model")
     left: list[bool] = []
 
+    def holds(worker: dict[str, str]) -> bool:
+        with story.runtime.db.transaction() as session:
+            alive = "select lease_until > now() from worker_leases where worker = :w"
+            return bool(session.scalar(text(alive), worker))
+
     def slow(body: dict[str, Any]) -> Reply:
         worker = {"w": story.runtime.outlet.worker}
         if not left:
@@ -93,10 +98,8 @@ def test_a_worker_keeps_what_it_holds_while_the_model_thinks(
                 session.execute(
                     text("update worker_leases set lease_until = now() where worker = :w"), worker
                 )
-            time.sleep(1.6)
-            with story.runtime.db.transaction() as session:
-                alive = "select lease_until > now() from worker_leases where worker = :w"
-                left[0] = bool(session.scalar(text(alive), worker))
+            until(lambda: holds(worker))
+            left[0] = True
         return BEHAVIOURS["good"](body)
 
     story.model.does = slow
