@@ -18,6 +18,7 @@ from campaigns.audience.segments import parse_segment
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database
 from campaigns.models import OrderLine
+from tests.waiting import in_time
 
 NOW = datetime(2012, 1, 1, tzinfo=UTC)
 ROWS: dict[Kind, int] = {"customers": 4334, "products": 3659, "orders": 396_337, "consents": 13_237}
@@ -36,10 +37,10 @@ def test_the_retail_data_lands_whole_and_fast_and_a_second_run_changes_nothing(
 
     started = time.monotonic()
     first = import_all()
-    seconds = time.monotonic() - started
+    in_a_while = in_time(started, 15)
     assert {kind: result.inserted for kind, result in first.items()} == ROWS
     assert [result.skipped for result in first.values()] == [0, 0, 0, 0]
-    assert seconds < 45  # some 12 s on two free cores
+    assert in_a_while, "some 12 s on two free cores"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     second = import_all()
     assert {kind: result.unchanged for kind, result in second.items()} == ROWS
@@ -54,4 +55,4 @@ def test_the_retail_data_lands_whole_and_fast_and_a_second_run_changes_nothing(
         loyal = parse_segment({"all": [{"total_spent": {"at_least": 1000}}, {"bought": {"within_days": 60}}]})
         started = time.monotonic()
         assert estimate_audience(session, ContactTerms(0), loyal, NOW).planned > 100
-        assert time.monotonic() - started < 5
+        assert in_time(started, 3)

@@ -52,11 +52,11 @@ class Link(Protocol):
 class Namespace:
     """A network namespace that is connected with ours by a cable of its own."""
 
-    def __init__(self, number: int) -> None:
-        name = secrets.token_hex(3)
-        self._name, self._here = f"tm-{name}", f"tmh{name}"
-        self._net = f"10.{200 + os.getpid() % 50}.{number}"
-        there = f"tmn{name}"
+    def __init__(self) -> None:
+        _take_away_what_a_killed_run_left()
+        name = f"{os.getpid()}-{secrets.token_hex(2)}"
+        self._name, self._here, there = f"tm-{name}", f"h{name}", f"n{name}"
+        self._net = _free_net()
         try:
             _ip("netns", "add", self._name)
             _ip("link", "add", self._here, "type", "veth", "peer", "name", there)
@@ -74,7 +74,7 @@ class Namespace:
     def permitted() -> bool:
         """Whether this process may make networks."""
         try:
-            Namespace(250).close()
+            Namespace().close()
         except (OSError, subprocess.CalledProcessError):
             return False
         return True
@@ -98,8 +98,33 @@ class Namespace:
             _ip("netns", "delete", self._name)
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+def _ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def _free_net() -> str:
+    """The first three numbers of a network that no address of this machine is in.
+
+    At random, since another run may be looking for one at this moment.
+    """
+    links = json.loads(_ip("-j", "-4", "address"))
+    taken = {told["local"].rpartition(".")[0] for link in links for told in link["addr_info"]}
+    while True:
+        net = f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(256)}"
+        if net not in taken:
+            return net
+
+
+def _take_away_what_a_killed_run_left() -> None:
+    """Networks whose maker is no more: they take addresses away from those that come later."""
+    for line in _ip("netns", "list").splitlines():
+        name = line.split()[0]
+        maker = name.removeprefix("tm-").partition("-")[0]
+        if name.startswith("tm-") and maker.isdigit() and not Path(f"/proc/{maker}").exists():
+            with suppress(subprocess.CalledProcessError):
+                _ip("link", "delete", name.replace("tm-", "h", 1))
+            with suppress(subprocess.CalledProcessError):
+                _ip("netns", "delete", name)
 
 
 class Relayed:

@@ -122,10 +122,10 @@ def hosts(folder: Path, kind: str) -> Iterator[Hosts]:
     ports, sink = TcpServers(free_port(), free_port()), free_port()
     with ExitStack() as stack:
         links: dict[str, Link] = {}
-        for number, name in enumerate(("first", "second"), start=1):
+        for name in ("first", "second"):
             known = [ports.postgres, ports.redis, sink]
             # What is passed on needs no server behind it yet.
-            links[name] = Namespace(number) if kind == "namespaces" else Relayed(known)
+            links[name] = Namespace() if kind == "namespaces" else Relayed(known)
             stack.callback(links[name].close)
         addresses = [link.address(0)[0] for link in links.values()] if kind == "namespaces" else []
         stack.enter_context(tcp_servers(folder / "servers", ports, addresses))
