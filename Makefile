@@ -17,6 +17,8 @@ PROCESSES ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$
 # Without the marks under expressions in tracebacks: they are worked out by the compiler, and CPython 3.11.7 breaks down
 # ("AST constructor recursion depth mismatch") where a thread prints a traceback while another one compiles.
 test: export PYTHONNODEBUGRANGES = 1
+# Some hundred processes are started; without the bytecode on disk each would compile the whole project anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed-dev  ## all tests, in two to four processes with servers of their own
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
