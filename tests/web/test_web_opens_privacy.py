@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,8 +25,10 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/12
 # As text, in the ways in which it may have been packed, and where GeoIP says that it is, before rounding.
 TRACES = (
     ADDRESS.encode(), SIXTH.encode(), b"81.2.69.", b"dead:beef", bytes([81, 2, 69, 160]), b"510245a0",
-    b"510245A0", str((81 << 24) + (2 << 16) + (69 << 8) + 160).encode(), b"marker-4711", b"69.649", b"18.955",
+    b"510245A0", str((81 << 24) + (2 << 16) + (69 << 8) + 160).encode(), b"marker-4711",
 )  # fmt: skip
+# Not the end of a time, as in 12:00:18.955 or 1795377569.649.
+PLACE = re.compile(rb"(?<!\d)(?<!\d:)(69\.649|18\.955)")
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def logs(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], bytes]]:
 
 
 def traces(where: bytes) -> list[bytes]:
-    return [trace for trace in TRACES if trace in where]
+    return [trace for trace in TRACES if trace in where] + PLACE.findall(where)
 
 
 def opened(world: World, story: Story, broken: pytest.MonkeyPatch) -> set[int]:
@@ -114,3 +117,10 @@ def test_the_spool_does_not_have_it_either(
 def test_the_traces_would_be_found() -> None:
     assert THUNDERBIRD in AGENT
     assert traces(f"from {ADDRESS}".encode()) == [ADDRESS.encode(), b"81.2.69."]
+    assert traces(b'{"latitude": 69.6492, "longitude":18.9553} (69.6492,18.9553)') == [
+        b"69.649",
+        b"18.955",
+        b"69.649",
+        b"18.955",
+    ]
+    assert traces(b"at 12:00:18.955211, or 1795377569.649") == []
