@@ -16,6 +16,7 @@ import redis
 from argon2 import PasswordHasher
 
 from campaigns import cli
+from campaigns.core import patience
 from campaigns.core.crypto import KeyRing
 from campaigns.core.db import Database, UnitOfWork
 from campaigns.core.embedded import Embedded, EmbeddedUrls
@@ -23,11 +24,11 @@ from campaigns.core.embedded_postgres import EmbeddedPostgres
 from campaigns.core.tokens import Signer
 from campaigns.flows.console import passwords
 from campaigns.models import schema
-from campaigns.runtime import Runtime
+from campaigns.runtime import Runtime, basis
 from campaigns.sampleshop.shop import SampleFiles
 from tests.shop import SECRET, SHOP, Command, fill_shop, make_runtime
 from tests.tables import begin_at_one, empty_tables
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online-retail"
 
@@ -46,6 +47,18 @@ def quick_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", quick)
         patch.setattr(passwords, "_NOBODY", quick.hash("nobody's"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patient_pictures() -> Iterator[None]:
+    """Time limits of who waits for a picture, as they would be on a machine that is not busy with other tests.
+
+    In the processes of their own that some tests start they are as they ship.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patience, "PICTURE_SECONDS", PATIENCE * patience.PICTURE_SECONDS)
+        patch.setattr(basis, "REDIS_SECONDS", PATIENCE * basis.REDIS_SECONDS)
         yield
 
 

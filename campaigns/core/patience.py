@@ -11,19 +11,22 @@ from campaigns.core.errors import ServiceUnavailable
 
 T = TypeVar("T")
 
+PICTURE_SECONDS = 0.5
+"""For so long somebody who waits for a picture can be let wait for one answer."""
+
 _REST_SECONDS = 1.0
 
 
 class Patience:
-    """Asks from threads of its own, at most `at_once` of them, and waits at most `seconds` for an answer.
+    """Asks from threads of its own, at most `at_once` of them, and waits at most `seconds` for an answer; None: `PICTURE_SECONDS`.
 
     After a failure nothing is asked for a second: whoever waits for the answer has better things to do than to
     find out again. An answer that comes too late is dropped, so what is asked must be harmless when repeated.
     """
 
-    def __init__(self, service: str, seconds: float, at_once: int = 8) -> None:
+    def __init__(self, service: str, seconds: float | None = None, at_once: int = 8) -> None:
         self._service = service
-        self._seconds = seconds
+        self._seconds = PICTURE_SECONDS if seconds is None else seconds
         self._free = threading.BoundedSemaphore(at_once)
         self._rests_until = 0.0
 

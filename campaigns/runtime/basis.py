@@ -22,6 +22,9 @@ from campaigns.core.settings import Settings
 from campaigns.core.tokens import Signer
 from campaigns.flows.opening.live_offers import LiveOffers
 
+REDIS_SECONDS = 0.2
+"""For so long Redis may take for an answer: everything that asks it has something to do without it."""
+
 
 class Basis:
     """The floor under all parts of one process."""
@@ -69,9 +72,12 @@ class Basis:
 
     @cached_property
     def redis(self) -> redis.Redis:
-        # No retries: everything that asks Redis has something to do without it, and somebody is waiting.
+        # No retries: somebody is waiting.
         return redis.Redis.from_url(
-            self.urls[1], socket_timeout=0.2, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0)
+            self.urls[1],
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),
         )
 
     @cached_property

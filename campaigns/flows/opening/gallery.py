@@ -47,9 +47,9 @@ class Gallery:
 
     def __init__(self, db: Database, redis_client: Any) -> None:
         self._db = db
-        self._patience = Patience("PostgreSQL", 0.5)
+        self._patience = Patience("PostgreSQL")
         # Whoever asks for hashes at random must not use up what image requests of mails need.
-        self._visitors_patience = Patience("PostgreSQL", 0.5, at_once=4)
+        self._visitors_patience = Patience("PostgreSQL", at_once=4)
         self._missing: Remembered[str, float] = Remembered(_MOST_MISSING)
         self._shelf = ByteShelf(redis_client, "gallery", _KEPT_SECONDS)
         self._slots: Remembered[int, Slots] = Remembered(_MOST_CAMPAIGNS)

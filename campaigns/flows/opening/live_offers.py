@@ -51,7 +51,7 @@ class LiveOffers:
 
     def __init__(self, db: Database, redis_client: Any) -> None:
         self._db = db
-        self._patience = Patience("PostgreSQL", 0.5)
+        self._patience = Patience("PostgreSQL")
         self._pick_shelf = ByteShelf(redis_client, "picks", _PICKS_KEPT_SECONDS)
         self._product_shelf = ByteShelf(redis_client, "product", int(STALE_SECONDS))
         self._picks: Remembered[int, tuple[int, ...]] = Remembered(_MOST_KEPT)

@@ -48,7 +48,7 @@ class Openers:
         self._shelf = shelf
         self._states = states
         self._known = known
-        self._patience = Patience("PostgreSQL", 0.5)
+        self._patience = Patience("PostgreSQL")
         self._redis_rests_until = 0.0
         self._addressed: Remembered[int, Addressed] = Remembered(_MOST_KEPT)
 
